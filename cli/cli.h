@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the verbs share: usage, messages, numbers with units, progress.
+ */
+#ifndef UNSYNC_CLI_H
+#define UNSYNC_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_LOSSES = 3, /* a capture that finished, but lost events */
+};
+
+/* A verb: main() of its own, argv[0] is the verb's name. Returns the exit status. */
+int cli_record(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
+int cli_info(int argc, char **argv);
+int cli_dump(int argc, char **argv);
+int cli_replay(int argc, char **argv);
+int cli_models(int argc, char **argv);
+int cli_plot(int argc, char **argv);
+
+/**
+ * cli_usage() - print "unsync VERB: message; see 'unsync VERB --help'" on stderr
+ *
+ * Return: EXIT_USAGE.
+ */
+int cli_usage(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * cli_fail() - print "unsync: message" on stderr. Return: EXIT_FAILED.
+ */
+int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * cli_warn() - print "unsync: warning: message" on stderr
+ */
+void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * cli_parse_time() - "10s", "1.5ms", "200us", "7ns", "2m"; a bare number is seconds
+ * @text: what the user wrote
+ * @ns: result
+ *
+ * Return: 0, or -1 if it is no time.
+ */
+int cli_parse_time(const char *text, uint64_t *ns);
+
+/**
+ * cli_parse_size() - "64M", "4k", "1G" (powers of 1024); a bare number is bytes. Return: 0 or -1.
+ */
+int cli_parse_size(const char *text, uint64_t *bytes);
+
+/**
+ * cli_parse_number() - a decimal number from @min to @max. Return: 0 or -1.
+ */
+int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+
+/**
+ * cli_progress() - draw a progress bar on stderr if it is a terminal; at most ten times a second
+ * @what: short text in front
+ * @done: so far
+ * @total: in all; 0 unknown
+ *
+ * Shows the time left. Call with done == total to wipe it.
+ */
+void cli_progress(const char *what, uint64_t done, uint64_t total);
+
+#endif
