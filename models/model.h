@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The interface between a model of a shadow-paging design and the shadow MMU under it.
+ *
+ * All models share one shadow MMU (shadow.c): shadow pages found by guest frame and role, parent
+ * links, the walk, the fill, the zap, write protection. A model decides only what the designs differ
+ * in: whether a table may go out of sync, who remembers that, and what is brought back in step when.
+ * So a difference between two models is a difference between two designs.
+ *
+ * Terms (see docs/models.md): gfn = guest frame number; spte = shadow page-table entry; gpte = guest
+ * page-table entry; tracked gfn = a guest table that is write-protected, as at least one shadow page
+ * of it is in sync.
+ */
+#ifndef UNSYNC_MODELS_MODEL_H
+#define UNSYNC_MODELS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/event.h"
+
+#define UM_MAGIC 0x756d6f64u /* "umod" */
+#define UM_ABI 1
+#define UM_ENTRIES 512
+#define UM_MAX_VCPUS 64
+
+/*
+ * A shadow entry. Bit positions are those of a guest entry where both have them. The frame bits hold
+ * the guest frame that the entry maps (leaf), or the number of the child page (non-leaf).
+ */
+#define UM_SPTE_P UT_PTE_P
+#define UM_SPTE_W UT_PTE_W
+#define UM_SPTE_U UT_PTE_U
+#define UM_SPTE_A UT_PTE_A	    /* the trace shows that the guest used it */
+#define UM_SPTE_LEAF (1ull << 9)    /* maps memory: level 1, or a large page */
+#define UM_SPTE_PREFETCH (1ull << 10) /* filled without having been asked for */
+#define UM_SPTE_NX UT_PTE_NX
+#define UM_SPTE_FRAME UT_PTE_FRAME
+
+/* Counted results. Order and names are part of the results format; append only. */
+#define UM_COUNTERS(X)                                                                             \
+	X(exit_fault, "page-fault exits that filled the shadow")                                   \
+	X(exit_reflect, "page-fault exits reflected into the guest")                               \
+	X(exit_table_write, "exits because a write-protected table was written")                   \
+	X(exit_mmio, "page-fault exits on addresses without memory")                               \
+	X(exit_cr0, "CR0 write exits")                                                             \
+	X(exit_cr3, "CR3 write exits")                                                             \
+	X(exit_cr4, "CR4 write exits")                                                             \
+	X(exit_invlpg, "INVLPG exits")                                                             \
+	X(exit_invpcid, "INVPCID exits")                                                           \
+	X(exit_pv_flush, "paravirtual flush exits")                                                \
+	X(faults_spared, "recorded faults that this model does not take")                          \
+	X(refaults_max, "further faults that the trace cannot rule out (upper bound)")             \
+	X(writes, "guest writes to tables in the trace")                                           \
+	X(writes_emulated, "of these, emulated")                                                   \
+	X(writes_silent, "of these, not noticed when they happened")                               \
+	X(unsyncs, "tables gone out of sync")                                                      \
+	X(unsyncs_refused, "times a table was refused to go out of sync")                          \
+	X(resyncs, "resync operations")                                                            \
+	X(tables_synced, "tables compared with the guest's")                                       \
+	X(tables_in_vain, "of these, nothing had changed")                                         \
+	X(entries_compared, "present entries compared")                                            \
+	X(entries_kept, "of these, unchanged")                                                     \
+	X(entries_permission, "of these, permissions changed")                                     \
+	X(entries_dropped, "of these, dropped")                                                    \
+	X(entries_retargeted, "of these, dropped because they pointed elsewhere")                  \
+	X(entries_fixed, "single entries brought in step by an emulated write or INVLPG")          \
+	X(parents_marked, "parent entries marked")                                                 \
+	X(marks_cut, "marking stopped early at a marked parent")                                   \
+	X(bitmap_words, "64-bit words of bitmaps read")                                            \
+	X(nodes_visited, "non-leaf pages visited on the way to a resync")                          \
+	X(stale_bits, "stale marks cleared")                                                       \
+	X(pages_created, "shadow pages created")                                                   \
+	X(pages_reused, "shadow pages found and linked")                                           \
+	X(pages_zapped, "shadow pages zapped by the design")                                       \
+	X(pages_zapped_flood, "of these, by the flood detector")                                   \
+	X(pages_zapped_host, "shadow pages zapped because the recorded host did")                  \
+	X(roots_loaded, "roots looked up or created for a vCPU")                                   \
+	X(roots_cached, "root switches answered from the cache of previous roots")                 \
+	X(write_protects, "guest frames write-protected")                                          \
+	X(rmap_visited, "writable entries visited for that")                                       \
+	X(hash_lookups, "look-ups by guest frame")                                                 \
+	X(flush_local, "local TLB flushes")                                                        \
+	X(flush_remote, "remote TLB flushes")                                                      \
+	X(entries_filled, "shadow entries filled by a fault")                                      \
+	X(entries_prefetched, "shadow entries filled beside one")                                  \
+	X(entries_reinstalled, "shadow entries installed by an emulated write or INVLPG")          \
+	X(unknown_tables, "tables whose content the trace did not hold")                           \
+	X(unsync_peak, "most tables out of sync at once")                                          \
+	X(pages_peak, "most shadow pages at once")                                                 \
+	X(bookkeeping_peak, "bytes of the design's own bookkeeping at peak")
+
+enum um_counter {
+#define X(name, help) UM_##name,
+	UM_COUNTERS(X)
+#undef X
+		UM_COUNTER_END
+};
+
+/* What made a resync necessary. */
+#define UM_CAUSES(X)                                                                               \
+	X(write, "emulated write")                                                                 \
+	X(cr3, "CR3 write")                                                                        \
+	X(cr0, "CR0 write")                                                                        \
+	X(cr4, "CR4 write")                                                                        \
+	X(invlpg, "INVLPG")                                                                        \
+	X(flush, "INVPCID or paravirtual flush")                                                   \
+	X(link, "table linked or shared")                                                          \
+	X(evict, "bookkeeping full")
+
+enum um_cause {
+#define X(name, help) UM_CAUSE_##name,
+	UM_CAUSES(X)
+#undef X
+		UM_CAUSE_END
+};
+
+struct um_mmu;
+struct um_page;
+struct um_model;
+
+struct um_parent {
+	uint32_t page; /* number of the parent page */
+	uint16_t index;
+};
+
+/* A shadow page. Models read everything, and write only what is marked. */
+struct um_page {
+	uint64_t gfn;
+	uint32_t role;	 /* UT_ROLE_* */
+	uint32_t id;	 /* um_page_by_id() */
+	uint64_t *spt;	 /* UM_ENTRIES shadow entries */
+	uint32_t present; /* of these, present */
+	uint32_t root_count; /* vCPU registers and root caches that hold it */
+	struct um_parent *parents;
+	uint32_t n_parents, cap_parents;
+	struct um_frame *frame; /* the guest frame that it shadows; NULL if direct */
+	struct um_page *next_of_gfn; /* next shadow page of the same frame */
+	struct um_page *older, *newer; /* all pages in order of creation */
+	bool unsync; /* the model's: see um_mark_unsync() */
+	bool pinned; /* in use by a fault under way: must not be zapped */
+	void *priv;  /* the model's: page_bytes bytes, zeroed at creation */
+};
+
+/* A guest frame that is or may be a table. */
+struct um_frame {
+	uint64_t gfn;
+	uint64_t *table;	/* its content, UM_ENTRIES words; NULL if the trace did not give it */
+	struct um_page *pages;	/* non-direct shadow pages of it */
+	uint64_t *writable;	/* leaf entries that map it writable: page id << 16 | index */
+	uint32_t n_writable, cap_writable;
+	uint32_t n_pages;
+	uint32_t n_synced;	/* of these, in sync: the frame is write-protected if not 0 */
+	uint32_t host_pages;	/* non-direct shadow pages that the recorded host had of it */
+	bool announced;		/* a fault of the next write to it was counted already */
+};
+
+struct um_vcpu {
+	uint16_t index;
+	bool seen;
+	uint64_t cr0, cr3, cr4, efer;
+	struct um_page *root; /* NULL until the first fault after a change of mode or root */
+	void *priv;	      /* the model's: vcpu_bytes bytes, zeroed at first use */
+};
+
+/* One finished resync, for the clock's owner. */
+struct um_resync {
+	enum um_cause cause;
+	uint32_t tables;   /* compared in it */
+	uint32_t compared; /* entries */
+	uint32_t changed;  /* of these, not kept */
+	uint32_t unsync;   /* tables out of sync when it began */
+	uint64_t ticks;	   /* of the clock; 0 if no clock was set */
+};
+
+enum um_option_type { UM_OPT_NUMBER, UM_OPT_BOOL, UM_OPT_CHOICE };
+
+struct um_option {
+	const char *name;
+	const char *help;
+	const char *def;     /* default, as the user would write it */
+	const char *choices; /* UM_OPT_CHOICE: "a|b|c" */
+	uint64_t min, max;   /* UM_OPT_NUMBER */
+	enum um_option_type type;
+};
+
+/* May a guest frame with shadow pages be mapped writable? */
+enum um_verdict {
+	UM_EMULATE, /* no: it stays read-only; a write to it exits and is emulated */
+	UM_WRITABLE /* yes: the model has let all its shadow pages go out of sync */
+};
+
+/*
+ * A model. Hooks may be NULL unless marked required; the shadow MMU then does nothing in their place.
+ * Every hook gets the instance; um_state() is the model's own memory.
+ */
+struct um_model {
+	uint32_t magic; /* UM_MAGIC */
+	uint32_t abi;	/* UM_ABI */
+	uint32_t size;	/* sizeof(struct um_model) */
+	const char *name;
+	const char *summary; /* one line */
+	const struct um_option *options; /* ends with a NULL name; NULL: none */
+	size_t state_bytes, page_bytes, vcpu_bytes; /* private memory: instance, shadow page, vCPU */
+
+	/* true: no shadow paging at all; only guest memory is kept. For the harness's own cost. */
+	bool no_shadow;
+
+	/* Options are set (um_option_*()); prepare the state. Return 0, or -1 with um_fail(). */
+	int (*create)(struct um_mmu *mmu);
+	void (*destroy)(struct um_mmu *mmu);
+
+	/* Bytes of bookkeeping that the design keeps in the descriptor of this page. */
+	uint32_t (*page_cost)(const struct um_mmu *mmu, const struct um_page *page);
+
+	/* A page has come into being (its frame is write-protected), or is about to go (still linked). */
+	void (*page_created)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page);
+	void (*page_zapping)(struct um_mmu *mmu, struct um_page *page);
+
+	/*
+	 * A fault on @vcpu found @page in the hash and is about to link or load it. The model may sync or
+	 * zap other pages, and may zap @page itself: then it returns false and the look-up is repeated.
+	 */
+	bool (*page_found)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page);
+
+	/* @child is now linked from @parent's entry @index; parent NULL: it became @vcpu's root. */
+	void (*page_linked)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent,
+			    unsigned int index, struct um_page *child);
+
+	/* A leaf entry was installed or changed in @page. */
+	void (*entry_filled)(struct um_mmu *mmu, struct um_page *page, unsigned int index);
+
+	/*
+	 * Required unless no_shadow. A writable mapping of @frame is wanted, at least one of its shadow
+	 * pages is in sync. @write: the guest is writing now (else: a read fault on a writable page, or
+	 * an entry met by a prefetch if @prefetch).
+	 */
+	enum um_verdict (*want_writable)(struct um_mmu *mmu, struct um_vcpu *vcpu,
+					 struct um_frame *frame, bool write, bool prefetch);
+
+	/*
+	 * Required unless no_shadow. An emulated write: guest memory is already changed. Must leave no
+	 * shadow page of @frame that is in sync different from it. um_write_entries() is the usual body.
+	 */
+	void (*table_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			      const struct ut_write *w);
+
+	/* A fault passed through these pages on its way (flood detectors care). */
+	void (*page_used)(struct um_mmu *mmu, struct um_page *page);
+	/* Any fault that filled the shadow or was reflected. */
+	void (*fault_done)(struct um_mmu *mmu, struct um_vcpu *vcpu);
+
+	/*
+	 * Required unless no_shadow. Control registers: @vcpu still has the old values, the model calls
+	 * um_set_cr3() and so on when it wants them to change. Same for the flushes.
+	 */
+	void (*cr3_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t value);
+	void (*cr0_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t value);
+	void (*cr4_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t value);
+	void (*invlpg)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva);
+	void (*invpcid)(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv);
+	void (*pv_flush)(struct um_mmu *mmu, struct um_vcpu *vcpu);
+};
+
+/* ---- for the harness: an instance ---- */
+
+/**
+ * um_mmu_create() - a model on a shadow MMU of its own
+ * @model: kept, not copied
+ * @options: "name=value,name=value", or NULL; unnamed options have their defaults
+ * @error: a line for the user if it fails
+ * @error_len: bytes there
+ *
+ * Return: an instance, or NULL.
+ */
+struct um_mmu *um_mmu_create(const struct um_model *model, const char *options, char *error,
+			     size_t error_len);
+void um_mmu_destroy(struct um_mmu *mmu);
+
+/**
+ * um_mmu_event() - let one event of a trace happen
+ *
+ * Events that concern no model (ground truth, summaries, marks) are ignored. Only one VM's events go
+ * to an instance.
+ */
+void um_mmu_event(struct um_mmu *mmu, const struct ut_event *event);
+
+/**
+ * um_mmu_counters() - the UM_COUNTER_END counters so far; owned by the instance
+ */
+const uint64_t *um_mmu_counters(const struct um_mmu *mmu);
+
+/**
+ * um_mmu_unsync() - tables out of sync at this moment
+ */
+uint32_t um_mmu_unsync(const struct um_mmu *mmu);
+
+/**
+ * um_mmu_failed() - NULL, or why the instance gave up (out of memory, a model's um_fail())
+ *
+ * After that every event is ignored.
+ */
+const char *um_mmu_failed(const struct um_mmu *mmu);
+
+/**
+ * um_mmu_observe() - be told of every finished resync
+ * @clock: read before and after; NULL: no time is taken
+ * @done: called after each; NULL: nobody is told
+ * @ctx: given to @done
+ */
+void um_mmu_observe(struct um_mmu *mmu, uint64_t (*clock)(void),
+		    void (*done)(void *ctx, const struct um_resync *r), void *ctx);
+
+/**
+ * um_mmu_options() - effective value of each option, in the order of model->options
+ *
+ * Return: an array of strings as long as the option table; owned by the instance.
+ */
+const char *const *um_mmu_options(const struct um_mmu *mmu);
+
+const char *um_counter_name(enum um_counter c);
+const char *um_counter_help(enum um_counter c);
+const char *um_cause_name(enum um_cause c);
+const char *um_cause_help(enum um_cause c);
+
+/**
+ * um_models() - the built-in models, in the order in which they are shown; ends with NULL
+ */
+const struct um_model *const *um_models(void);
+
+/**
+ * um_model_find() - a built-in model by name, or NULL
+ */
+const struct um_model *um_model_find(const char *name);
+
+#endif
