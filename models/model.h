@@ -86,7 +86,8 @@
 	X(entries_filled, "shadow entries filled by a fault")                                      \
 	X(entries_prefetched, "shadow entries filled beside one")                                  \
 	X(entries_reinstalled, "shadow entries installed by an emulated write or INVLPG")          \
-	X(unknown_tables, "tables whose content the trace did not hold")                           \
+	X(unknown_tables, "tables compared whose content the trace did not hold")                  \
+	X(unmodelled_faults, "faults in a paging mode that the shadow MMU does not model")         \
 	X(unsync_peak, "most tables out of sync at once")                                          \
 	X(pages_peak, "most shadow pages at once")                                                 \
 	X(bookkeeping_peak, "bytes of the design's own bookkeeping at peak")
@@ -116,9 +117,15 @@ enum um_cause {
 		UM_CAUSE_END
 };
 
-struct um_mmu;
-struct um_page;
 struct um_model;
+
+/* An instance: one model on one shadow MMU with its own copy of the guest's tables. */
+struct um_mmu {
+	const struct um_model *model;
+	void *state; /* the model's: state_bytes bytes, zeroed */
+	uint64_t count[UM_COUNTER_END];
+	uint32_t unsync_now; /* tables out of sync */
+};
 
 struct um_parent {
 	uint32_t page; /* number of the parent page */
@@ -135,11 +142,11 @@ struct um_page {
 	uint32_t root_count; /* vCPU registers and root caches that hold it */
 	struct um_parent *parents;
 	uint32_t n_parents, cap_parents;
-	struct um_frame *frame; /* the guest frame that it shadows; NULL if direct */
+	struct um_frame *frame; /* the guest frame that it shadows, or of its first page if direct */
 	struct um_page *next_of_gfn; /* next shadow page of the same frame */
 	struct um_page *older, *newer; /* all pages in order of creation */
 	bool unsync; /* the model's: see um_mark_unsync() */
-	bool pinned; /* in use by a fault under way: must not be zapped */
+	bool gone;   /* zapped; the memory lives until the event is over */
 	void *priv;  /* the model's: page_bytes bytes, zeroed at creation */
 };
 
@@ -147,11 +154,11 @@ struct um_page {
 struct um_frame {
 	uint64_t gfn;
 	uint64_t *table;	/* its content, UM_ENTRIES words; NULL if the trace did not give it */
-	struct um_page *pages;	/* non-direct shadow pages of it */
+	struct um_page *pages;	/* shadow pages of it, direct ones included */
 	uint64_t *writable;	/* leaf entries that map it writable: page id << 16 | index */
 	uint32_t n_writable, cap_writable;
-	uint32_t n_pages;
-	uint32_t n_synced;	/* of these, in sync: the frame is write-protected if not 0 */
+	uint32_t n_pages;	/* of these, not direct */
+	uint32_t n_synced;	/* of those, in sync: the frame is write-protected if not 0 */
 	uint32_t host_pages;	/* non-direct shadow pages that the recorded host had of it */
 	bool announced;		/* a fault of the next write to it was counted already */
 };
@@ -193,7 +200,7 @@ enum um_verdict {
 
 /*
  * A model. Hooks may be NULL unless marked required; the shadow MMU then does nothing in their place.
- * Every hook gets the instance; um_state() is the model's own memory.
+ * Every hook gets the instance, whose ->state is the model's own memory.
  */
 struct um_model {
 	uint32_t magic; /* UM_MAGIC */
@@ -219,10 +226,11 @@ struct um_model {
 	void (*page_zapping)(struct um_mmu *mmu, struct um_page *page);
 
 	/*
-	 * A fault on @vcpu found @page in the hash and is about to link or load it. The model may sync or
-	 * zap other pages, and may zap @page itself: then it returns false and the look-up is repeated.
+	 * A walk on @vcpu wants the shadow page (@frame, @role) and found @match in the hash, or NULL.
+	 * The model may sync or zap pages, @match too; if @match is gone after this, a new one is made.
 	 */
-	bool (*page_found)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page);
+	void (*page_wanted)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			    uint32_t role, struct um_page *match);
 
 	/* @child is now linked from @parent's entry @index; parent NULL: it became @vcpu's root. */
 	void (*page_linked)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent,
@@ -263,6 +271,170 @@ struct um_model {
 	void (*pv_flush)(struct um_mmu *mmu, struct um_vcpu *vcpu);
 };
 
+/* ---- for models: what the shadow MMU does for them ---- */
+
+/**
+ * um_fail() - give up: the instance ignores all further events
+ * @mmu: the instance
+ * @fmt: printf format of a line for the user; the first failure is kept
+ *
+ * Return: always -1.
+ */
+int um_fail(struct um_mmu *mmu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * um_option_number(), um_option_bool(), um_option_choice() - effective value of an option
+ * @mmu: the instance
+ * @name: as in the model's table
+ *
+ * A choice is answered by its position in the table's "a|b|c". The name must exist.
+ */
+uint64_t um_option_number(const struct um_mmu *mmu, const char *name);
+bool um_option_bool(const struct um_mmu *mmu, const char *name);
+unsigned int um_option_choice(const struct um_mmu *mmu, const char *name);
+
+/**
+ * um_page_by_id() - the shadow page with a number, or NULL if it was zapped
+ */
+struct um_page *um_page_by_id(const struct um_mmu *mmu, uint32_t id);
+
+/**
+ * um_child() - the shadow page that an entry links to, or NULL (absent entry, leaf entry)
+ */
+struct um_page *um_child(const struct um_mmu *mmu, const struct um_page *page, unsigned int index);
+
+/**
+ * um_find_page() - shadow page by guest frame and role, or NULL; counts a hash look-up
+ */
+struct um_page *um_find_page(struct um_mmu *mmu, uint64_t gfn, uint32_t role);
+
+/**
+ * um_vcpu_at() - vCPU by position among those seen so far, or NULL past the last
+ */
+struct um_vcpu *um_vcpu_at(const struct um_mmu *mmu, unsigned int position);
+
+/**
+ * um_root_role() - role of a root for the vCPU's present mode; 0 if no shadow root exists in it
+ */
+uint32_t um_root_role(const struct um_vcpu *vcpu);
+
+/**
+ * um_load_root() - look up or create the root for the vCPU's CR3 and mode, and make it current
+ *
+ * Drops the reference to the root it had. Does nothing with paging off.
+ */
+void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu);
+
+/**
+ * um_set_root() - make a page, or nothing (NULL), the vCPU's root; moves root references
+ */
+void um_set_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root);
+
+/**
+ * um_cr3_gfn() - frame of the top-level table that a CR3 value names
+ */
+static inline uint64_t um_cr3_gfn(uint64_t cr3)
+{
+	return (cr3 & UT_PTE_FRAME) >> 12;
+}
+
+/**
+ * um_context_changed() - do two register sets differ in what makes shadow pages distinct (the role)?
+ * @cr0: new value; @cr4: new value
+ */
+bool um_context_changed(const struct um_vcpu *vcpu, uint64_t cr0, uint64_t cr4);
+
+/**
+ * um_write_protect() - take write permission from every mapping of a frame
+ *
+ * Return: entries that lost it.
+ */
+unsigned int um_write_protect(struct um_mmu *mmu, struct um_frame *frame);
+
+/**
+ * um_mark_unsync() - a page in sync goes out of sync. The caller remembers it by its own means.
+ */
+void um_mark_unsync(struct um_mmu *mmu, struct um_page *page);
+
+enum um_sync_kind {
+	UM_SYNC_PROTECTED, /* the caller has write-protected the frame: the page is in sync afterwards */
+	UM_SYNC_TRANSIENT  /* bring entries up to date, stay out of sync */
+};
+
+/**
+ * um_sync_page() - compare each present entry of a page with the guest's and repair it
+ *
+ * As KVM 6.1 does (FNAME(sync_page)): entries that the guest cleared, that lost their accessed bit or
+ * point elsewhere are dropped, permissions are recomputed, new guest entries are left to faults. Write
+ * permission is not granted to a mapping of a write-protected frame. The page counts as in sync
+ * before the first entry is compared, as a table may map itself (commit 0c0f40bdbe4).
+ *
+ * Return: entries that were not kept.
+ */
+unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind);
+
+/**
+ * um_zap_page() - a page goes: unlinked from parents and children, dropped from roots, freed
+ * @flood: for the counters: the flood detector wanted it
+ */
+void um_zap_page(struct um_mmu *mmu, struct um_page *page, bool flood);
+
+/**
+ * um_zap_frame() - zap every non-direct shadow page of a frame
+ */
+void um_zap_frame(struct um_mmu *mmu, struct um_frame *frame, bool flood);
+
+/**
+ * um_drop_entry() - clear one shadow entry; a child is unlinked, not freed
+ */
+void um_drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index);
+
+/**
+ * um_install_entry() - fill a leaf entry from the guest's table, unasked: only if the guest entry is
+ * present and accessed; read-only if the frame it maps is write-protected
+ *
+ * Return: whether an entry was installed.
+ */
+bool um_install_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index);
+
+/**
+ * um_write_misaligned() - does a write hit no whole entry (crosses one, or is under 4 bytes)?
+ * @byte_ok: one byte at the start of an entry is let through (since 2011)
+ */
+bool um_write_misaligned(const struct um_page *page, const struct ut_write *w, bool byte_ok);
+
+/**
+ * um_write_entries() - drop the entries of a page that an emulated write touched
+ * @reinstall: if the new guest entry is present and accessed, install it (2007 to 2011)
+ */
+void um_write_entries(struct um_mmu *mmu, struct um_page *page, const struct ut_write *w,
+		      bool reinstall);
+
+/**
+ * um_leaf_of() - walk from a root to the leaf entry for an address
+ * @root: where to begin; NULL gives NULL
+ * @gva: guest virtual address
+ * @index: set to the entry's index
+ *
+ * Return: the page that holds the entry (leaf, present or not, of a level-1 page or a large one), or
+ * NULL if the walk ends above.
+ */
+struct um_page *um_leaf_of(const struct um_mmu *mmu, struct um_page *root, uint64_t gva,
+			   unsigned int *index);
+
+/**
+ * um_resync_begin(), um_resync_end() - bracket a resync: it is counted and, if wanted, timed
+ *
+ * May nest; the outermost pair counts, if at least one table or entry was compared or fixed in it.
+ */
+void um_resync_begin(struct um_mmu *mmu, enum um_cause cause);
+void um_resync_end(struct um_mmu *mmu);
+
+/**
+ * um_bookkeeping() - account bytes that the design keeps beside the descriptors (negative: freed)
+ */
+void um_bookkeeping(struct um_mmu *mmu, int64_t bytes);
+
 /* ---- for the harness: an instance ---- */
 
 /**
@@ -287,21 +459,11 @@ void um_mmu_destroy(struct um_mmu *mmu);
 void um_mmu_event(struct um_mmu *mmu, const struct ut_event *event);
 
 /**
- * um_mmu_counters() - the UM_COUNTER_END counters so far; owned by the instance
- */
-const uint64_t *um_mmu_counters(const struct um_mmu *mmu);
-
-/**
- * um_mmu_unsync() - tables out of sync at this moment
- */
-uint32_t um_mmu_unsync(const struct um_mmu *mmu);
-
-/**
- * um_mmu_failed() - NULL, or why the instance gave up (out of memory, a model's um_fail())
+ * um_mmu_failure() - NULL, or why the instance gave up (out of memory, a model's um_fail())
  *
  * After that every event is ignored.
  */
-const char *um_mmu_failed(const struct um_mmu *mmu);
+const char *um_mmu_failure(const struct um_mmu *mmu);
 
 /**
  * um_mmu_observe() - be told of every finished resync
