@@ -73,18 +73,17 @@ static void add_page(struct guest *g, uint8_t kind, unsigned int process, unsign
 		if (level == 1) {
 			for (uint16_t i = 0; i < UT_TABLE_ENTRIES; i++) {
 				if (g->leaf[process][i])
-					entries[e.page.n++] = (struct ut_entry){
-						i, g->leaf[process][i]
-					};
+					entries[e.page.n++] =
+						(struct ut_entry){ i, g->leaf[process][i] };
 			}
 		} else {
-			entries[e.page.n++] = (struct ut_entry){
-				level == 2 ? 2 : 0, gfn_of(process, level - 1) << 12 | TABLE
-			};
+			entries[e.page.n++] =
+				(struct ut_entry){ level == 2 ? 2 : 0,
+						   gfn_of(process, level - 1) << 12 | TABLE };
 			if (level == 4)
-				entries[e.page.n++] = (struct ut_entry){
-					272, (uint64_t)GFN_DIRECT << 12 | TABLE
-				};
+				entries[e.page.n++] =
+					(struct ut_entry){ 272,
+							   (uint64_t)GFN_DIRECT << 12 | TABLE };
 		}
 	}
 	add(g, e);

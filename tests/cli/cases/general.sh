@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # The command without a verb, and what every verb has in common.
 
 prints "version" '^unsync [0-9]+\.[0-9]+\.[0-9]+$' unsync --version
