@@ -237,3 +237,24 @@ need_initramfs()
 	) 9>"$LAB_CACHE/lock"
 	echo "$out"
 }
+
+# need_exact_module SERIES: builds collector/exact for that kernel unless it is there; prints its path.
+need_exact_module()
+{
+	local dir out source=$LAB_DIR/../collector/exact
+	dir=$(kernel_dir "$1" amd64)
+	out=$dir/unsync_exact.ko
+	(
+		flock 9
+		[[ -e $out && -z $(find "$source" -type f -newer "$out") ]] && exit
+		rm -rf "$dir/exact"
+		mkdir "$dir/exact"
+		cp "$source"/{Kbuild,Makefile,*.c} "$dir/exact"
+		make -C "$dir/exact" \
+			KDIR="$dir/root/usr/src/linux-headers-$(kernel_release "$1" amd64)" \
+			>"$dir/exact/log" 2>&1 ||
+			die "cannot build collector/exact for Linux $1; see $dir/exact/log"
+		mv "$dir/exact/unsync_exact.ko" "$out"
+	) 9>"$LAB_CACHE/lock"
+	echo "$out"
+}

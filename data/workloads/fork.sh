@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# TITLE: boot, then 300 processes forked and executed one after the other
+# GUEST: micro
+# VCPUS: 1
+# MEMORY: 128
+# TIMEOUT: 300
+
+set -e
+i=0
+while [ $i -lt 300 ]; do
+	/bin/busybox true
+	i=$((i + 1))
+done
