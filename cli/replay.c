@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* unsync replay: run traces through models, count and measure. */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "replay/report.h"
+#include "replay/results.h"
+
+#define DEFAULT_PASSES 7
+
+enum format { FORMAT_DEFAULT, FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
+
+struct request {
+	struct ur_spec *specs;
+	size_t n_specs;
+	char **texts; /* what the specs point into */
+	size_t n_texts;
+	const char *output;
+	enum format format;
+	uint64_t passes;
+	bool quiet;
+	char **files;
+	size_t n_files;
+};
+
+static void print_help(void)
+{
+	printf("usage: unsync replay FILE... [options]\n\n"
+	       "Runs traces through models of shadow-paging designs. Counts what each design does\n"
+	       "(exact, the same in every run) and measures how long it takes.\n\n"
+	       "  -m, --model LIST    which models (default: all); may be given more than once\n"
+	       "                        all          every built-in model\n"
+	       "                        a,b          these, with their defaults\n"
+	       "                        a:x=1,y=2    this one, with options (commas separate options\n"
+	       "                                     after a colon, models without one)\n"
+	       "  -o, --output FILE   write results as JSON; - is standard output\n"
+	       "      --passes N      measured passes, 1 to %d (default %d), after %d to warm up\n"
+	       "      --no-measure    count only: no clock, the same bytes in every run\n"
+	       "      --format F      table (default), json or csv on standard output\n"
+	       "  -q, --quiet         no progress bar; no table unless --format asks for it\n"
+	       "  -h, --help          this text\n\n"
+	       "Example: unsync replay fork.utrace --model all --model oos-per-root:globals=0 -o fork.json\n"
+	       "'unsync models' lists the models and their options.\n",
+	       UR_MAX_PASSES, DEFAULT_PASSES, UR_WARMUP);
+}
+
+/* ---- models ---- */
+
+static char *keep_text(struct request *rq, char *text)
+{
+	char **grown = realloc(rq->texts, (rq->n_texts + 1) * sizeof(*grown));
+
+	if (grown)
+		rq->texts = grown;
+	if (!grown || !text) {
+		free(text);
+		return NULL;
+	}
+	return rq->texts[rq->n_texts++] = text;
+}
+
+/* The same choice twice is one. @options NULL: defaults. */
+static int add_spec(struct request *rq, const struct um_model *model, char *options)
+{
+	struct ur_spec spec = { .model = model, .options = options, .label = model->name };
+	struct ur_spec *grown;
+
+	if (options) {
+		char *label = NULL;
+
+		if (asprintf(&label, "%s(%s)", model->name, options) < 0)
+			label = NULL;
+		spec.label = keep_text(rq, label);
+		if (!spec.label)
+			return cli_fail("out of memory");
+	}
+	for (size_t i = 0; i < rq->n_specs; i++) {
+		if (!strcmp(rq->specs[i].label, spec.label))
+			return EXIT_OK;
+	}
+	grown = realloc(rq->specs, (rq->n_specs + 1) * sizeof(*grown));
+	if (!grown)
+		return cli_fail("out of memory");
+	rq->specs = grown;
+	rq->specs[rq->n_specs++] = spec;
+	return EXIT_OK;
+}
+
+static int unknown_model(const char *name)
+{
+	return cli_usage("replay", "no model '%s'; 'unsync models' lists them", name);
+}
+
+static int add_with_options(struct request *rq, char *text, char *colon)
+{
+	const struct um_model *model;
+	struct um_mmu *mmu;
+	char why[256] = "";
+
+	*colon = '\0';
+	model = um_model_find(text);
+	if (!model)
+		return unknown_model(text);
+	if (!colon[1])
+		return cli_usage("replay", "no options after '%s:'", text);
+	/* Whether the options are right only the model can tell. */
+	mmu = um_mmu_create(model, colon + 1, why, sizeof(why));
+	if (!mmu)
+		return cli_usage("replay", "%s", why);
+	um_mmu_destroy(mmu);
+	return add_spec(rq, model, colon + 1);
+}
+
+static int add_all(struct request *rq)
+{
+	int ret = EXIT_OK;
+
+	for (const struct um_model *const *m = um_models(); *m && !ret; m++)
+		ret = add_spec(rq, *m, NULL);
+	return ret;
+}
+
+static int add_models(struct request *rq, const char *list)
+{
+	char *text = keep_text(rq, strdup(list));
+	char *colon, *name;
+	int ret = EXIT_OK;
+
+	if (!text)
+		return cli_fail("out of memory");
+	colon = strchr(text, ':');
+	if (colon)
+		return add_with_options(rq, text, colon);
+	while (!ret && (name = strsep(&text, ","))) {
+		const struct um_model *model = um_model_find(name);
+
+		if (!strcmp(name, "all"))
+			ret = add_all(rq);
+		else
+			ret = model ? add_spec(rq, model, NULL) : unknown_model(name);
+	}
+	return ret;
+}
+
+/* ---- command line ---- */
+
+static int parse_format(struct request *rq, const char *name)
+{
+	static const char *const names[] = { "", "table", "json", "csv" };
+
+	for (int i = FORMAT_TABLE; i <= FORMAT_CSV; i++) {
+		if (!strcmp(name, names[i])) {
+			rq->format = (enum format)i;
+			return EXIT_OK;
+		}
+	}
+	return cli_usage("replay", "no format '%s'; choose table, json or csv", name);
+}
+
+static int check_request(struct request *rq)
+{
+	bool to_stdout = rq->output && !strcmp(rq->output, "-");
+	struct ut_error err;
+
+	if (!rq->n_files)
+		return cli_usage("replay", "which trace?");
+	if (to_stdout && rq->format != FORMAT_DEFAULT && rq->format != FORMAT_JSON)
+		return cli_usage("replay", "-o - and --format both want standard output");
+	if (to_stdout) {
+		rq->format = FORMAT_JSON;
+		rq->output = NULL;
+	}
+	if (rq->output && ur_results_check_path(rq->output, &err))
+		return cli_fail("%s", err.text);
+	return rq->n_specs ? EXIT_OK : add_all(rq);
+}
+
+enum { OPT_PASSES = 256, OPT_NO_MEASURE, OPT_FORMAT };
+
+static int take_option(struct request *rq, int c, char **argv)
+{
+	switch (c) {
+	case 'm':
+		return add_models(rq, optarg);
+	case 'o':
+		rq->output = optarg;
+		return EXIT_OK;
+	case 'q':
+		rq->quiet = true;
+		return EXIT_OK;
+	case OPT_PASSES:
+		if (cli_parse_number(optarg, 1, UR_MAX_PASSES, &rq->passes))
+			return cli_usage("replay", "--passes %s: give a number from 1 to %d", optarg,
+					 UR_MAX_PASSES);
+		return EXIT_OK;
+	case OPT_NO_MEASURE:
+		rq->passes = 0;
+		return EXIT_OK;
+	case OPT_FORMAT:
+		return parse_format(rq, optarg);
+	case ':':
+		return cli_usage("replay", "%s needs a value", argv[optind - 1]);
+	default:
+		return cli_usage("replay", "no option '%s'", argv[optind - 1]);
+	}
+}
+
+/* Return: -1 to go on, else the exit status. */
+static int parse(struct request *rq, int argc, char **argv)
+{
+	static const struct option options[] = { { "model", required_argument, NULL, 'm' },
+						 { "output", required_argument, NULL, 'o' },
+						 { "quiet", no_argument, NULL, 'q' },
+						 { "help", no_argument, NULL, 'h' },
+						 { "passes", required_argument, NULL, OPT_PASSES },
+						 { "no-measure", no_argument, NULL, OPT_NO_MEASURE },
+						 { "format", required_argument, NULL, OPT_FORMAT },
+						 { 0 } };
+	int c, ret;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":m:o:qh", options, NULL)) != -1) {
+		if (c == 'h') {
+			print_help();
+			return EXIT_OK;
+		}
+		ret = take_option(rq, c, argv);
+		if (ret)
+			return ret;
+	}
+	rq->files = argv + optind;
+	rq->n_files = (size_t)(argc - optind);
+	ret = check_request(rq);
+	return ret ? ret : -1;
+}
+
+/* ---- the run ---- */
+
+static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	const struct request *rq = ctx;
+
+	if (!rq->quiet)
+		cli_progress(what, done, total);
+}
+
+static void wipe_progress(struct request *rq)
+{
+	progress(rq, "", 1, 1);
+}
+
+/* A file that cannot be opened should not come to light after the others took an hour. */
+static int check_files(const struct request *rq)
+{
+	for (size_t i = 0; i < rq->n_files; i++) {
+		struct ut_reader *reader;
+		struct ut_error err;
+
+		if (!strcmp(rq->files[i], "-"))
+			return cli_fail("-: a trace is read several times, which a pipe does not allow; "
+					"save it to a file first");
+		reader = ut_reader_open(rq->files[i], &err);
+		if (!reader)
+			return cli_fail("%s", err.text);
+		ut_reader_close(reader);
+	}
+	return EXIT_OK;
+}
+
+/* Results are told apart by the trace's id: files of one name from two folders get a number. */
+static int make_id_unique(struct ur_trace **traces, size_t n)
+{
+	char *base = traces[n]->survey.id;
+	char *id = base;
+	unsigned int number = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(traces[i]->survey.id, id))
+			continue;
+		if (id != base)
+			free(id);
+		if (asprintf(&id, "%s-%u", base, ++number) < 0) {
+			id = base;
+			return -1;
+		}
+		i = (size_t)-1; /* from the first one again */
+	}
+	if (id != base)
+		free(base);
+	traces[n]->survey.id = id;
+	return 0;
+}
+
+static int print_table(const struct request *rq, const struct ur_trace *trace, bool first,
+		       const struct ur_clock *clock)
+{
+	if (rq->format > FORMAT_TABLE || (rq->quiet && rq->format != FORMAT_TABLE))
+		return 0;
+	if (!first)
+		putchar('\n');
+	return ur_report_table(stdout, trace, clock);
+}
+
+static int report_failures(const struct ur_trace *trace)
+{
+	int ret = EXIT_OK;
+
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		if (trace->runs[i].failed[0])
+			ret = cli_fail("%s: %s: %s; the other models are not affected",
+				       trace->survey.path, trace->runs[i].spec->label,
+				       trace->runs[i].failed);
+	}
+	return ret;
+}
+
+/* Return: EXIT_FAILED also if only one model failed; then there are results nevertheless. */
+static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
+		      const struct ur_clock *clock)
+{
+	struct ur_plan plan = { .specs = rq->specs,
+				.n_specs = rq->n_specs,
+				.passes = (unsigned int)rq->passes,
+				.clock = clock,
+				.progress = progress,
+				.ctx = rq };
+	struct ut_error err;
+	int ret = ur_replay(rq->files[i], &plan, &traces[i], &err);
+
+	wipe_progress(rq);
+	if (ret)
+		return cli_fail("%s", err.text);
+	if (make_id_unique(traces, i))
+		return cli_fail("out of memory");
+	for (size_t k = 0; k < traces[i]->warnings.n; k++)
+		cli_warn("%s", traces[i]->warnings.text[k]);
+	ret = report_failures(traces[i]);
+	if (print_table(rq, traces[i], i == 0, clock))
+		return cli_fail("out of memory");
+	return ret;
+}
+
+static int write_results(const struct request *rq, const struct ur_context *context,
+			 struct ur_trace **traces)
+{
+	json_t *json = NULL;
+	struct ut_error err;
+	int ret = EXIT_OK;
+
+	if (rq->output || rq->format == FORMAT_JSON) {
+		json = ur_results_json(context, traces, rq->n_files);
+		if (!json)
+			return cli_fail("out of memory");
+	}
+	if (rq->output && ur_results_write(json, rq->output, &err))
+		ret = cli_fail("%s", err.text);
+	if (rq->format == FORMAT_JSON && ur_results_write(json, "-", &err))
+		ret = cli_fail("%s", err.text);
+	if (rq->format == FORMAT_CSV &&
+	    ur_report_csv(stdout, traces, rq->n_files, context->clock))
+		ret = cli_fail("out of memory");
+	if (fflush(stdout) || ferror(stdout))
+		ret = cli_fail("standard output: cannot be written");
+	json_decref(json);
+	return ret;
+}
+
+static void gather_context(struct ur_context *context, struct ur_clock *clock)
+{
+	if (getloadavg(&context->load, 1) != 1)
+		context->load = -1;
+	ur_clock_init(clock);
+	context->clock = clock;
+	ur_context_warn(context);
+	for (size_t i = 0; i < context->warnings.n; i++)
+		cli_warn("%s", context->warnings.text[i]);
+}
+
+static int run(struct request *rq, const char *command)
+{
+	struct ur_context context = { .command = command };
+	struct ur_trace **traces = calloc(rq->n_files, sizeof(struct ur_trace *));
+	struct ur_clock clock;
+	int ret, status = EXIT_OK;
+
+	if (!traces)
+		return cli_fail("out of memory");
+	ret = check_files(rq);
+	if (ret)
+		goto out;
+	if (rq->passes)
+		gather_context(&context, &clock);
+	for (size_t i = 0; i < rq->n_files; i++) {
+		ret = replay_one(rq, traces, i, context.clock);
+		if (ret)
+			status = ret;
+		if (!traces[i])
+			goto out;
+	}
+	ret = write_results(rq, &context, traces);
+out:
+	for (size_t i = 0; i < rq->n_files; i++)
+		ur_trace_free(traces[i]);
+	free(traces);
+	ur_warnings_free(&context.warnings);
+	return ret ? ret : status;
+}
+
+/* What to type to do it again. Arguments with anything unusual in them are quoted. */
+static char *command_line(int argc, char **argv)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "-_=:,./+@%";
+	char *line = NULL;
+	size_t len;
+	FILE *f = open_memstream(&line, &len);
+
+	if (!f)
+		return NULL;
+	fputs("unsync", f);
+	for (int i = 0; i < argc; i++) {
+		fputc(' ', f);
+		if (argv[i][0] && !argv[i][strspn(argv[i], plain)]) {
+			fputs(argv[i], f);
+			continue;
+		}
+		fputc('\'', f);
+		for (const char *c = argv[i]; *c; c++) {
+			if (*c == '\'')
+				fputs("'\\''", f);
+			else
+				fputc(*c, f);
+		}
+		fputc('\'', f);
+	}
+	if (fclose(f)) {
+		free(line);
+		return NULL;
+	}
+	return line;
+}
+
+int cli_replay(int argc, char **argv)
+{
+	struct request rq = { .passes = DEFAULT_PASSES };
+	char *command = command_line(argc, argv); /* before getopt moves the arguments about */
+	int ret = command ? parse(&rq, argc, argv) : cli_fail("out of memory");
+
+	if (ret < 0)
+		ret = run(&rq, command);
+	for (size_t i = 0; i < rq.n_texts; i++)
+		free(rq.texts[i]);
+	free(rq.texts);
+	free(rq.specs);
+	free(command);
+	return ret;
+}

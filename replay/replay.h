@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Replays one trace through a set of models, counts and measures.
+ *
+ * Each block of the trace is decoded once and fed to every model in turn; a model runs over the whole
+ * block before the next one does, so that the caches are its own while it runs. Memory holds one
+ * block, whatever the length of the trace. A trace with several VMs gets an instance of each model
+ * for each VM; the counters of one model are the sums over its VMs. That holds for the peaks as well:
+ * the sum of the VMs' peaks is an upper bound of the peak of the sum.
+ */
+#ifndef UNSYNC_REPLAY_REPLAY_H
+#define UNSYNC_REPLAY_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "models/model.h"
+#include "replay/clock.h"
+#include "replay/hist.h"
+#include "replay/survey.h"
+#include "replay/timeline.h"
+#include "replay/warnings.h"
+
+#define UR_MAX_PASSES 1000
+#define UR_WARMUP 1 /* passes before the measured ones, not recorded */
+
+/* A model with its options, as chosen by the user. */
+struct ur_spec {
+	const struct um_model *model;
+	const char *options; /* "name=value,name=value", or NULL */
+	const char *label;   /* tells this one from the others in tables and charts */
+};
+
+struct ur_plan {
+	const struct ur_spec *specs; /* to outlive the results */
+	size_t n_specs;
+	unsigned int passes;	      /* measured ones; 0: count only */
+	const struct ur_clock *clock; /* needed if passes is not 0 */
+	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* or NULL */
+	void *ctx;
+};
+
+/* Resyncs of one cause, counted. */
+struct ur_resyncs {
+	uint64_t count, tables, compared, changed;
+};
+
+/* One finished resync of a measured pass, waiting to be put into the histograms. */
+struct ur_sample {
+	uint64_t ticks; /* as read; the cost of reading not yet taken off */
+	enum um_cause cause;
+};
+
+/* What the clock said. All passes together unless it says otherwise. */
+struct ur_measured {
+	unsigned int passes;
+	double *total_ns;  /* of each pass: the whole work of the model */
+	double *resync_ns; /* of each pass: in resyncs */
+	struct ur_hist resync; /* ticks of each resync */
+	struct ur_hist by_cause[UM_CAUSE_END];
+	struct ur_sample *samples; /* of the block in hand; kept from pass to pass */
+	size_t n_samples, cap_samples;
+};
+
+/* One model on one trace. */
+struct ur_run {
+	const struct ur_spec *spec;
+	char **options; /* effective values, in the order of the model's option table */
+	size_t n_options;
+	uint64_t counters[UM_COUNTER_END];
+	struct ur_resyncs resyncs[UM_CAUSE_END];
+	struct ur_timeline timeline;
+	struct ur_measured *measured; /* NULL: not measured */
+	char failed[256];	      /* why there is no result; empty: there is */
+};
+
+struct ur_trace {
+	struct ur_survey survey;
+	struct ur_warnings warnings;
+	struct ur_run *runs; /* one for each of the plan's specs */
+	size_t n_runs;
+};
+
+/**
+ * ur_replay() - survey, count and (if asked to) measure one trace
+ * @path: trace file; must be seekable, as it is read once per pass
+ * @plan: models and passes
+ * @out: the result, to be freed with ur_trace_free(); NULL on failure
+ * @err: set on failure
+ *
+ * A model that gives up fails its run and no other one. Return: 0 or -1.
+ */
+int ur_replay(const char *path, const struct ur_plan *plan, struct ur_trace **out,
+	      struct ut_error *err);
+
+void ur_trace_free(struct ur_trace *trace);
+
+/**
+ * ur_exits() - exits in a set of counters: the sum of all whose name begins with "exit_"
+ */
+uint64_t ur_exits(const uint64_t *counters);
+
+#endif

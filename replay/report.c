@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "replay/report.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/stats.h"
+
+/* ---- numbers with units ---- */
+
+struct text {
+	char s[32];
+};
+
+static struct text show(double v, const char *const *units, const double *limits, size_t n)
+{
+	struct text t;
+	size_t i = 0;
+
+	while (i + 1 < n && v >= limits[i + 1])
+		i++;
+	v /= limits[i];
+	snprintf(t.s, sizeof(t.s), v < 10 && limits[i] > 1 ? "%.2f%s" : v < 100 && limits[i] > 1 ?
+		 "%.1f%s" : "%.0f%s", v, units[i]);
+	return t;
+}
+
+static struct text show_ns(double ns)
+{
+	static const char *const units[] = { " ns", " us", " ms", " s" };
+	static const double limits[] = { 1, 1e3, 1e6, 1e9 };
+
+	return show(ns, units, limits, 4);
+}
+
+static struct text show_rate(double rate)
+{
+	static const char *const units[] = { "", " k", " M", " G" };
+	static const double limits[] = { 1, 1e3, 1e6, 1e9 };
+
+	return show(rate, units, limits, 4);
+}
+
+static struct text show_bytes(double bytes)
+{
+	static const char *const units[] = { " B", " KiB", " MiB", " GiB" };
+	static const double limits[] = { 1, 1024, 1048576, 1073741824 };
+
+	return show(bytes, units, limits, 4);
+}
+
+/* ---- the table ---- */
+
+static bool shown(const struct ur_run *run)
+{
+	return !run->failed[0];
+}
+
+static int label_width(const struct ur_trace *trace)
+{
+	int width = 5;
+
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		int len = (int)strlen(trace->runs[i].spec->label);
+
+		if (len > width)
+			width = len;
+	}
+	return width;
+}
+
+static void print_head(FILE *out, const struct ur_survey *s)
+{
+	fprintf(out, "%s: %s trace, %u VM%s, %u vCPU%s, %" PRIu64 " events over %s%s\n", s->id,
+		s->mode == UT_MODE_EXACT ? "exact" : "native", s->vms, s->vms == 1 ? "" : "s", s->vcpus,
+		s->vcpus == 1 ? "" : "s", s->events, show_ns((double)(s->last_ns - s->first_ns)).s,
+		s->complete ? "" : "; INCOMPLETE");
+	if (s->mode != UT_MODE_EXACT)
+		fprintf(out, "native trace: all counts of writes are lower bounds\n");
+	if (s->lost)
+		fprintf(out, "%" PRIu64 " events were lost in the capture: counts are too low\n",
+			s->lost);
+}
+
+static void print_exits(FILE *out, const struct ur_trace *trace, int width)
+{
+	fprintf(out, "\n%-*s %10s %10s %10s %10s %10s %10s %10s\n", width, "exits", "all", "fault",
+		"reflected", "tbl write", "CR3", "INVLPG", "other");
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const uint64_t *c = trace->runs[i].counters;
+		uint64_t all = ur_exits(c);
+		uint64_t main_causes = c[UM_exit_fault] + c[UM_exit_reflect] + c[UM_exit_table_write] +
+				       c[UM_exit_cr3] + c[UM_exit_invlpg];
+
+		if (!shown(&trace->runs[i]))
+			continue;
+		fprintf(out,
+			"%-*s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64
+			" %10" PRIu64 " %10" PRIu64 "\n",
+			width, trace->runs[i].spec->label, all, c[UM_exit_fault], c[UM_exit_reflect],
+			c[UM_exit_table_write], c[UM_exit_cr3], c[UM_exit_invlpg], all - main_causes);
+	}
+}
+
+static void print_in_step(FILE *out, const struct ur_trace *trace, int width)
+{
+	fprintf(out, "\n%-*s %10s %10s %10s %10s %10s %10s %10s\n", width, "in step", "emulated",
+		"resyncs", "tables", "in vain", "entries", "peak oos", "books");
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const uint64_t *c = trace->runs[i].counters;
+		char vain[16] = "-";
+
+		if (!shown(&trace->runs[i]))
+			continue;
+		if (c[UM_tables_synced])
+			snprintf(vain, sizeof(vain), "%.1f %%",
+				 100 * (double)c[UM_tables_in_vain] / (double)c[UM_tables_synced]);
+		fprintf(out,
+			"%-*s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10s %10" PRIu64 " %10" PRIu64
+			" %10s\n",
+			width, trace->runs[i].spec->label, c[UM_writes_emulated], c[UM_resyncs],
+			c[UM_tables_synced], vain, c[UM_entries_compared], c[UM_unsync_peak],
+			show_bytes((double)c[UM_bookkeeping_peak]).s);
+	}
+}
+
+/* Times of one run, worked out once for the lines and for the comparison below them. */
+struct times {
+	struct ur_stats total, resync, rate;
+};
+
+static int work_out(const struct ur_trace *trace, struct times *times)
+{
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct ur_measured *m = trace->runs[i].measured;
+		double *rate;
+		int ret;
+
+		if (!shown(&trace->runs[i]))
+			continue;
+		rate = calloc(m->passes, sizeof(*rate));
+		if (!rate)
+			return -1;
+		for (unsigned int p = 0; p < m->passes; p++)
+			rate[p] = m->total_ns[p] > 0 ?
+					  (double)trace->survey.events * 1e9 / m->total_ns[p] :
+					  0;
+		ret = ur_stats_of(rate, m->passes, &times[i].rate) ||
+		      ur_stats_of(m->total_ns, m->passes, &times[i].total) ||
+		      ur_stats_of(m->resync_ns, m->passes, &times[i].resync);
+		free(rate);
+		if (ret)
+			return -1;
+	}
+	return 0;
+}
+
+static void print_time_line(FILE *out, const struct ur_run *run, const struct times *t, int width,
+			    double ns)
+{
+	const struct ur_hist *h = &run->measured->resync;
+	char interval[72] = "-";
+
+	if (t->rate.has_interval)
+		snprintf(interval, sizeof(interval), "%s - %s", show_rate(t->rate.lo).s,
+			 show_rate(t->rate.hi).s);
+	fprintf(out, "%-*s %10s %10s %10s %10s %10s  %s\n", width, run->spec->label,
+		h->n ? show_ns((double)ur_hist_quantile(h, 0.5) * ns).s : "-",
+		h->n ? show_ns((double)ur_hist_quantile(h, 0.99) * ns).s : "-",
+		h->n ? show_ns(t->resync.median).s : "-", show_ns(t->total.median).s,
+		show_rate(t->rate.median).s, interval);
+}
+
+static bool overlap(const struct ur_stats *a, const struct ur_stats *b)
+{
+	return a->lo <= b->hi && b->lo <= a->hi;
+}
+
+/* Pairs whose intervals overlap, one line for each quantity. */
+static void print_alike(FILE *out, const struct ur_trace *trace, const struct times *times,
+			bool resync)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		for (size_t k = i + 1; k < trace->n_runs; k++) {
+			const struct ur_run *a = &trace->runs[i], *b = &trace->runs[k];
+
+			if (!shown(a) || !shown(b))
+				continue;
+			/* Without a resync there is no time of resyncs to compare. */
+			if (resync && (!a->measured->resync.n || !b->measured->resync.n))
+				continue;
+			if (resync ? !overlap(&times[i].resync, &times[k].resync) :
+				     !overlap(&times[i].total, &times[k].total))
+				continue;
+			if (!*separator)
+				fprintf(out, "no difference shown in %s: ",
+					resync ? "time in resyncs" : "total time");
+			fprintf(out, "%s%s and %s", separator, a->spec->label, b->spec->label);
+			separator = ", ";
+		}
+	}
+	if (*separator)
+		fputc('\n', out);
+}
+
+static int print_times(FILE *out, const struct ur_trace *trace, int width, double ns)
+{
+	struct times *times = calloc(trace->n_runs, sizeof(*times));
+	bool intervals = false;
+	unsigned int passes = 0;
+
+	if (!times || work_out(trace, times)) {
+		free(times);
+		return -1;
+	}
+	fprintf(out, "\n%-*s %10s %10s %10s %10s %10s  %s\n", width, "time", "resync p50", "p99",
+		"all of it", "total", "events/s", "95 % interval");
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		if (!shown(&trace->runs[i]))
+			continue;
+		passes = trace->runs[i].measured->passes;
+		intervals = times[i].total.has_interval;
+		print_time_line(out, &trace->runs[i], &times[i], width, ns);
+	}
+	if (intervals) {
+		print_alike(out, trace, times, false);
+		print_alike(out, trace, times, true);
+	} else if (passes) {
+		fprintf(out, "%u pass%s: fewer than 6 give no 95 %% interval, so no two models are "
+			     "told apart\n",
+			passes, passes == 1 ? "" : "es");
+	}
+	free(times);
+	return 0;
+}
+
+int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clock *clock)
+{
+	int width = label_width(trace);
+
+	print_head(out, &trace->survey);
+	print_exits(out, trace, width);
+	print_in_step(out, trace, width);
+	return clock ? print_times(out, trace, width, clock->ns_per_tick) : 0;
+}
+
+/* ---- CSV ---- */
+
+static void print_field(FILE *out, const char *s)
+{
+	if (!strpbrk(s, ",\"\r\n")) {
+		fputs(s, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *s; s++) {
+		if (*s == '"')
+			fputc('"', out);
+		fputc(*s, out);
+	}
+	fputc('"', out);
+}
+
+static void print_measured_fields(FILE *out, const struct ur_measured *m, const struct times *t,
+				  double ns)
+{
+	const struct ur_hist *h = &m->resync;
+
+	fprintf(out, ",%u,%.1f,%.1f", m->passes, t->total.median, t->total.mad);
+	if (t->total.has_interval)
+		fprintf(out, ",%.1f,%.1f", t->total.lo, t->total.hi);
+	else
+		fputs(",,", out);
+	fprintf(out, ",%.1f,%.1f,%.1f,%.1f,%.1f", t->rate.median, t->resync.median,
+		(double)ur_hist_quantile(h, 0.5) * ns, (double)ur_hist_quantile(h, 0.99) * ns,
+		(double)h->max * ns);
+}
+
+static int print_rows(FILE *out, const struct ur_trace *trace, const struct ur_clock *clock)
+{
+	struct times *times = calloc(trace->n_runs, sizeof(*times));
+
+	if (!times || (clock && work_out(trace, times))) {
+		free(times);
+		return -1;
+	}
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct ur_run *run = &trace->runs[i];
+
+		if (!shown(run))
+			continue;
+		print_field(out, trace->survey.id);
+		fputc(',', out);
+		print_field(out, run->spec->model->name);
+		fputc(',', out);
+		print_field(out, run->spec->label);
+		fprintf(out, ",%" PRIu64, ur_exits(run->counters));
+		for (unsigned int c = 0; c < UM_COUNTER_END; c++)
+			fprintf(out, ",%" PRIu64, run->counters[c]);
+		if (clock)
+			print_measured_fields(out, run->measured, &times[i], clock->ns_per_tick);
+		fputc('\n', out);
+	}
+	free(times);
+	return 0;
+}
+
+int ur_report_csv(FILE *out, struct ur_trace *const *traces, size_t n, const struct ur_clock *clock)
+{
+	fputs("trace,model,label,exits", out);
+	for (unsigned int c = 0; c < UM_COUNTER_END; c++)
+		fprintf(out, ",%s", um_counter_name(c));
+	if (clock)
+		fputs(",passes,total_ns,total_ns_mad,total_ns_lo,total_ns_hi,events_per_s,resync_ns,"
+		      "resync_p50_ns,resync_p99_ns,resync_max_ns",
+		      out);
+	fputc('\n', out);
+	for (size_t i = 0; i < n; i++) {
+		if (print_rows(out, traces[i], clock))
+			return -1;
+	}
+	return 0;
+}

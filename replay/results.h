@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Results as JSON. Every field is explained in docs/results.md; docs/results.schema.json is the
+ * schema. The order of the keys is fixed, so that counted results are the same bytes in every run.
+ */
+#ifndef UNSYNC_REPLAY_RESULTS_H
+#define UNSYNC_REPLAY_RESULTS_H
+
+#include <jansson.h>
+
+#include "replay/replay.h"
+
+#define UR_RESULTS_SCHEMA "unsync-results"
+#define UR_RESULTS_VERSION 1
+
+/* Circumstances of the whole run. */
+struct ur_context {
+	const struct ur_clock *clock; /* NULL: nothing was measured; then nothing volatile is written */
+	const char *command;	      /* as the user typed it */
+	double load;		      /* one-minute load when it began; below 0: unknown */
+	struct ur_warnings warnings;
+};
+
+/**
+ * ur_context_warn() - add the warnings that the machine and the build call for
+ * @context: clock and load are set; warnings are added
+ */
+void ur_context_warn(struct ur_context *context);
+
+/**
+ * ur_results_json() - all results as one JSON object
+ * @context: circumstances
+ * @traces: results of ur_replay()
+ * @n: how many
+ *
+ * Return: a new reference, or NULL if out of memory.
+ */
+json_t *ur_results_json(const struct ur_context *context, struct ur_trace *const *traces, size_t n);
+
+/**
+ * ur_results_check_path() - could results be written there? Asked before hours of work.
+ * @path: file to be, or "-"
+ * @err: set if not
+ *
+ * Return: 0 or -1.
+ */
+int ur_results_check_path(const char *path, struct ut_error *err);
+
+/**
+ * ur_results_write() - write results
+ * @results: of ur_results_json()
+ * @path: file (written under another name and renamed, mode 0600), or "-" for standard output.
+ *        What is not a regular file (a pipe, /dev/null) is written in place.
+ * @err: set on failure
+ *
+ * Return: 0 or -1.
+ */
+int ur_results_write(const json_t *results, const char *path, struct ut_error *err);
+
+#endif
