@@ -32,8 +32,8 @@
 #define UM_SPTE_P UT_PTE_P
 #define UM_SPTE_W UT_PTE_W
 #define UM_SPTE_U UT_PTE_U
-#define UM_SPTE_A UT_PTE_A	    /* the trace shows that the guest used it */
-#define UM_SPTE_LEAF (1ull << 9)    /* maps memory: level 1, or a large page */
+#define UM_SPTE_A UT_PTE_A	      /* the trace shows that the guest used it */
+#define UM_SPTE_LEAF (1ull << 9)      /* maps memory: level 1, or a large page */
 #define UM_SPTE_PREFETCH (1ull << 10) /* filled without having been asked for */
 #define UM_SPTE_NX UT_PTE_NX
 #define UM_SPTE_FRAME UT_PTE_FRAME
@@ -135,37 +135,38 @@ struct um_parent {
 /* A shadow page. Models read everything, and write only what is marked. */
 struct um_page {
 	uint64_t gfn;
-	uint32_t role;	 /* UT_ROLE_* */
-	uint32_t id;	 /* um_page_by_id() */
-	uint64_t *spt;	 /* UM_ENTRIES shadow entries */
-	uint32_t present; /* of these, present */
+	uint32_t role;	     /* UT_ROLE_* */
+	uint32_t id;	     /* um_page_by_id() */
+	uint64_t *spt;	     /* UM_ENTRIES shadow entries */
+	uint32_t present;    /* of these, present */
 	uint32_t root_count; /* vCPU registers and root caches that hold it */
 	struct um_parent *parents;
 	uint32_t n_parents, cap_parents;
-	struct um_frame *frame; /* the guest frame that it shadows, or of its first page if direct */
-	struct um_page *next_of_gfn; /* next shadow page of the same frame */
+	struct um_frame
+		*frame; /* the guest frame that it shadows, or of its first page if direct */
+	struct um_page *next_of_gfn;   /* next shadow page of the same frame */
 	struct um_page *older, *newer; /* all pages in order of creation */
-	bool unsync; /* the model's: see um_mark_unsync() */
-	bool gone;   /* zapped; the memory lives until the event is over */
-	void *priv;  /* the model's: page_bytes bytes, zeroed at creation */
+	bool unsync;		       /* the model's: see um_mark_unsync() */
+	bool gone;		       /* zapped; the memory lives until the event is over */
+	uint64_t visit;		       /* um_for_each_page()'s */
+	void *priv;		       /* the model's: page_bytes bytes, zeroed at creation */
 };
 
 /* A guest frame that is or may be a table. */
 struct um_frame {
 	uint64_t gfn;
-	uint64_t *table;	/* its content, UM_ENTRIES words; NULL if the trace did not give it */
-	struct um_page *pages;	/* shadow pages of it, direct ones included */
-	uint64_t *writable;	/* leaf entries that map it writable: page id << 16 | index */
+	uint64_t *table; /* its content, UM_ENTRIES words; NULL if the trace did not give it */
+	struct um_page *pages; /* shadow pages of it, direct ones included */
+	uint64_t *writable;    /* leaf entries that map it writable: page id << 16 | index */
 	uint32_t n_writable, cap_writable;
-	uint32_t n_pages;	/* of these, not direct */
-	uint32_t n_synced;	/* of those, in sync: the frame is write-protected if not 0 */
-	uint32_t host_pages;	/* non-direct shadow pages that the recorded host had of it */
-	bool announced;		/* a fault of the next write to it was counted already */
+	uint32_t n_pages;    /* of these, not direct */
+	uint32_t n_synced;   /* of those, in sync: the frame is write-protected if not 0 */
+	uint32_t host_pages; /* non-direct shadow pages that the recorded host had of it */
+	bool announced;	     /* a fault of the next write to it was counted already */
 };
 
 struct um_vcpu {
-	uint16_t index;
-	bool seen;
+	uint16_t id; /* as the trace numbers it */
 	uint64_t cr0, cr3, cr4, efer;
 	struct um_page *root; /* NULL until the first fault after a change of mode or root */
 	void *priv;	      /* the model's: vcpu_bytes bytes, zeroed at first use */
@@ -207,9 +208,10 @@ struct um_model {
 	uint32_t abi;	/* UM_ABI */
 	uint32_t size;	/* sizeof(struct um_model) */
 	const char *name;
-	const char *summary; /* one line */
+	const char *summary;		 /* one line */
 	const struct um_option *options; /* ends with a NULL name; NULL: none */
-	size_t state_bytes, page_bytes, vcpu_bytes; /* private memory: instance, shadow page, vCPU */
+	size_t state_bytes, page_bytes,
+		vcpu_bytes; /* private memory: instance, shadow page, vCPU */
 
 	/* true: no shadow paging at all; only guest memory is kept. For the harness's own cost. */
 	bool no_shadow;
@@ -256,16 +258,17 @@ struct um_model {
 
 	/* A fault passed through these pages on its way (flood detectors care). */
 	void (*page_used)(struct um_mmu *mmu, struct um_page *page);
-	/* Any fault that filled the shadow or was reflected. */
+	/* A fault that filled the shadow or was reflected (not one that led to an emulated write). */
 	void (*fault_done)(struct um_mmu *mmu, struct um_vcpu *vcpu);
 
 	/*
-	 * Required unless no_shadow. Control registers: @vcpu still has the old values, the model calls
-	 * um_set_cr3() and so on when it wants them to change. Same for the flushes.
+	 * Required unless no_shadow. @vcpu has the new value already, @old is what it had; @value is what
+	 * the guest wrote (for CR3 with the no-flush bit). An exit was counted.
 	 */
-	void (*cr3_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t value);
-	void (*cr0_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t value);
-	void (*cr4_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t value);
+	void (*cr3_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value);
+	void (*cr0_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old);
+	void (*cr4_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old);
+	/* NULL: INVLPG does not exit in this design. */
 	void (*invlpg)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva);
 	void (*invpcid)(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv);
 	void (*pv_flush)(struct um_mmu *mmu, struct um_vcpu *vcpu);
@@ -339,8 +342,10 @@ static inline uint64_t um_cr3_gfn(uint64_t cr3)
 }
 
 /**
- * um_context_changed() - do two register sets differ in what makes shadow pages distinct (the role)?
- * @cr0: new value; @cr4: new value
+ * um_context_changed() - did the role of the root change?
+ * @vcpu: with its registers as they are now
+ * @cr0: as it was before
+ * @cr4: as it was before
  */
 bool um_context_changed(const struct um_vcpu *vcpu, uint64_t cr0, uint64_t cr4);
 
@@ -358,7 +363,7 @@ void um_mark_unsync(struct um_mmu *mmu, struct um_page *page);
 
 enum um_sync_kind {
 	UM_SYNC_PROTECTED, /* the caller has write-protected the frame: the page is in sync afterwards */
-	UM_SYNC_TRANSIENT  /* bring entries up to date, stay out of sync */
+	UM_SYNC_TRANSIENT /* bring entries up to date, stay out of sync */
 };
 
 /**
@@ -395,7 +400,8 @@ void um_drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
  *
  * Return: whether an entry was installed.
  */
-bool um_install_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index);
+bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+		      unsigned int index);
 
 /**
  * um_write_misaligned() - does a write hit no whole entry (crosses one, or is under 4 bytes)?
@@ -407,8 +413,23 @@ bool um_write_misaligned(const struct um_page *page, const struct ut_write *w, b
  * um_write_entries() - drop the entries of a page that an emulated write touched
  * @reinstall: if the new guest entry is present and accessed, install it (2007 to 2011)
  */
-void um_write_entries(struct um_mmu *mmu, struct um_page *page, const struct ut_write *w,
-		      bool reinstall);
+void um_write_entries(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+		      const struct ut_write *w, bool reinstall);
+
+/**
+ * um_fix_entry() - bring one leaf entry in step: drop it, then install what the guest's table holds
+ *
+ * What INVLPG does to an entry of a table out of sync (2.6.29 to 6.3).
+ */
+void um_fix_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+		  unsigned int index);
+
+/**
+ * um_for_each_page() - call a function for each non-direct shadow page of a frame
+ * @fn: may zap any page
+ */
+void um_for_each_page(struct um_mmu *mmu, struct um_frame *frame,
+		      void (*fn)(struct um_mmu *mmu, struct um_page *page, void *ctx), void *ctx);
 
 /**
  * um_leaf_of() - walk from a root to the leaf entry for an address

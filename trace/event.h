@@ -88,6 +88,7 @@ enum ut_kind {
 #define UT_CR4_SMAP (1ull << 21)
 #define UT_CR3_NOFLUSH (1ull << 63)
 #define UT_CR3_PCID 0xfffull
+#define UT_EFER_LME (1ull << 8)
 #define UT_EFER_LMA (1ull << 10)
 #define UT_EFER_NX (1ull << 11)
 

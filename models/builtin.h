@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One line a built-in model; each is a file of its own. */
+#ifndef UNSYNC_MODELS_BUILTIN_H
+#define UNSYNC_MODELS_BUILTIN_H
+
+#include "models/model.h"
+
+extern const struct um_model um_null;
+extern const struct um_model um_sync_on_write;
+extern const struct um_model um_oos_per_root;
+extern const struct um_model um_unsync_bitmap;
+
+#endif

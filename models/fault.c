@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A recorded page fault meets a model's shadow: would it have happened, and what does it fill?
+ */
+#include "models/shadow.h"
+
+#define PREFETCH_GROUP 8 /* commit 957ed9effd8, Linux 2.6.37 */
+#define FILL_TRIES 8
+
+static bool permits(uint64_t spte, uint32_t error)
+{
+	if ((error & UT_PF_WRITE) && !(spte & UM_SPTE_W))
+		return false;
+	if ((error & UT_PF_USER) && !(spte & UM_SPTE_U))
+		return false;
+	return !((error & UT_PF_FETCH) && (spte & UM_SPTE_NX));
+}
+
+struct um_page *um_leaf_of(const struct um_mmu *mmu, struct um_page *root, uint64_t gva,
+			   unsigned int *index)
+{
+	struct um_page *page = root;
+
+	while (page) {
+		unsigned int level = ut_role_level(page->role);
+
+		*index = um_index(gva, level);
+		if (level == 1 || (page->spt[*index] & UM_SPTE_LEAF))
+			return page;
+		page = um_child(mmu, page, *index);
+	}
+	return NULL;
+}
+
+/* Do the guest's own entries permit the access, as far as P, W, U and NX say? */
+static bool guest_permits(const struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	uint64_t all = ~0ull, any_nx = 0;
+
+	for (unsigned int level = f->top; level >= f->bottom && level; level--) {
+		all &= f->walk[level - 1];
+		any_nx |= f->walk[level - 1] & UT_PTE_NX;
+	}
+	if (!(all & UT_PTE_P))
+		return false;
+	if ((f->error & UT_PF_USER) && !(all & UT_PTE_U))
+		return false;
+	if ((f->error & UT_PF_WRITE) && !(all & UT_PTE_W) &&
+	    ((f->error & UT_PF_USER) || (vcpu->cr0 & UT_CR0_WP)))
+		return false;
+	return !((f->error & UT_PF_FETCH) && any_nx);
+}
+
+/*
+ * Would this model's shadow have let the access through? A fault that was reflected although P, W, U
+ * and NX permit it (SMAP, protection keys, reserved bits) would have been reflected in any design.
+ */
+static bool spared(struct um_mmu *mmu, const struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	unsigned int index;
+	struct um_page *page = um_leaf_of(mmu, vcpu->root, f->gva, &index);
+
+	if (!page || !(page->spt[index] & UM_SPTE_P) || !permits(page->spt[index], f->error))
+		return false;
+	if (f->outcome == UT_OUT_REFLECTED && guest_permits(vcpu, f))
+		return false;
+	page->spt[index] |= UM_SPTE_A;
+	return true;
+}
+
+/* May a leaf entry map this frame writable? Asks the model if a shadow page of it is in sync. */
+static bool may_write(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn, bool write,
+		      bool prefetch)
+{
+	struct um_frame *frame = um_frame_find(&um_shadow(mmu)->frames, gfn);
+
+	if (!frame || !frame->n_synced)
+		return true;
+	return mmu->model->want_writable(mmu, vcpu, frame, write, prefetch) == UM_WRITABLE;
+}
+
+bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+		      unsigned int index)
+{
+	uint64_t gpte, bits;
+
+	if (!page->frame->table)
+		return false;
+	gpte = page->frame->table[index];
+	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A))
+		return false;
+	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
+	if ((bits & UM_SPTE_W) &&
+	    !may_write(mmu, vcpu, (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT, false, true))
+		bits &= ~UM_SPTE_W;
+	um_set_leaf(mmu, page, index, bits | (gpte & UM_SPTE_FRAME) | UM_SPTE_PREFETCH);
+	return true;
+}
+
+static void prefetch_around(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+			    unsigned int index)
+{
+	unsigned int first = index & ~(PREFETCH_GROUP - 1u);
+
+	for (unsigned int i = first; i < first + PREFETCH_GROUP; i++) {
+		if (page->spt[i] & UM_SPTE_P)
+			continue;
+		if (!um_install_entry(mmu, vcpu, page, i))
+			continue;
+		mmu->count[UM_entries_prefetched]++;
+	}
+}
+
+/* A fault on its way down: the page reached, and what the guest's entries allow so far. */
+struct descent {
+	struct um_page *page;
+	uint32_t mode; /* role bits that do not change along the walk */
+	uint32_t access;
+	unsigned int level;
+};
+
+static uint32_t narrowed(const struct descent *d, uint64_t gpte)
+{
+	uint32_t access = d->access;
+
+	if (!(gpte & UT_PTE_W))
+		access &= ~UT_ROLE_WRITE;
+	if (!(gpte & UT_PTE_U))
+		access &= ~UT_ROLE_USER;
+	if ((d->mode & UT_ROLE_EFER_NX) && (gpte & UT_PTE_NX))
+		access &= ~UT_ROLE_EXEC;
+	return access;
+}
+
+/*
+ * Go down one level to the page (gfn, role), linking it if need be. An entry that leads elsewhere is
+ * replaced, as mainline does since 7.1. False: a page on the way went; begin again.
+ */
+static bool step(struct um_mmu *mmu, struct um_vcpu *vcpu, struct descent *d, uint64_t gva,
+		 uint64_t gfn, uint32_t role)
+{
+	unsigned int index = um_index(gva, d->level);
+	struct um_page *child = um_child(mmu, d->page, index);
+
+	if (child && (child->gfn != gfn || child->role != role))
+		child = NULL;
+	if (!child) {
+		um_drop_entry(mmu, d->page, index);
+		child = um_get_page(mmu, vcpu, gfn, role);
+		if (!child || d->page->gone)
+			return false;
+		um_link(mmu, vcpu, d->page, index, child);
+		if (d->page->gone || child->gone)
+			return false;
+	}
+	d->page = child;
+	d->level--;
+	return true;
+}
+
+/* Down through the guest's own tables, to the level of the guest's leaf entry. */
+static bool descend_guest(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
+			  struct descent *d)
+{
+	while (d->level > f->bottom) {
+		uint64_t gpte = f->walk[d->level - 1];
+
+		if (mmu->model->page_used)
+			mmu->model->page_used(mmu, d->page);
+		d->access = narrowed(d, gpte);
+		if (!step(mmu, vcpu, d, f->gva, (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT,
+			  d->mode | d->access | (d->level - 1)))
+			return false;
+	}
+	if (mmu->model->page_used)
+		mmu->model->page_used(mmu, d->page);
+	return true;
+}
+
+/* Down through direct pages, where the host maps a large guest page in smaller pieces. */
+static bool descend_direct(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
+			   struct descent *d, uint64_t gfn, uint32_t access)
+{
+	unsigned int map_level = f->map_level ? f->map_level : 1;
+
+	while (d->level > map_level) {
+		if (!step(mmu, vcpu, d, f->gva, gfn & ~(um_level_frames(d->level) - 1),
+			  d->mode | access | UT_ROLE_DIRECT | (d->level - 1)))
+			return false;
+	}
+	return true;
+}
+
+enum fill { FILL_AGAIN, FILL_DONE, FILL_EMULATE };
+
+static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
+		      struct um_frame **target)
+{
+	bool write = f->error & UT_PF_WRITE;
+	uint64_t gpte = f->walk[f->bottom - 1];
+	bool dirty = write || (gpte & UT_PTE_D);
+	struct descent d = { .page = vcpu->root,
+			     .mode = vcpu->root->role & ~(UT_ROLE_LEVEL | UT_ROLE_ACCESS),
+			     .access = UT_ROLE_ACCESS,
+			     .level = f->top };
+	uint64_t inside = um_level_frames(f->bottom) - 1;
+	uint64_t gfn = (((gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT) & ~inside) |
+		       ((f->gva >> UM_FRAME_SHIFT) & inside);
+	uint64_t bits;
+	uint32_t access;
+	bool refused = false;
+	unsigned int index;
+
+	if (!descend_guest(mmu, vcpu, f, &d))
+		return FILL_AGAIN;
+	access = narrowed(&d, gpte);
+	if (!dirty)
+		access &= ~UT_ROLE_WRITE;
+	if (!descend_direct(mmu, vcpu, f, &d, gfn, access))
+		return FILL_AGAIN;
+
+	bits = um_leaf_bits(d.page, gpte, dirty);
+	if (write && !(gpte & UT_PTE_W) && !(f->error & UT_PF_USER) && !(vcpu->cr0 & UT_CR0_WP))
+		bits = (bits | UM_SPTE_W) & ~UM_SPTE_U;
+	if ((bits & UM_SPTE_W) && d.level == 1 && !may_write(mmu, vcpu, gfn, write, false)) {
+		bits &= ~UM_SPTE_W;
+		refused = write;
+	}
+	/* Asking the model may have cost it pages. */
+	if (d.page->gone)
+		return FILL_AGAIN;
+	index = um_index(f->gva, d.level);
+	gfn &= ~(um_level_frames(d.level) - 1);
+	um_set_leaf(mmu, d.page, index, bits | UM_SPTE_A | gfn << UM_FRAME_SHIFT);
+	mmu->count[UM_entries_filled]++;
+	if (d.level == 1 && !(d.page->role & UT_ROLE_DIRECT))
+		prefetch_around(mmu, vcpu, d.page, index);
+	*target = um_frame_find(&um_shadow(mmu)->frames, gfn);
+	return refused ? FILL_EMULATE : FILL_DONE;
+}
+
+/* A root that the walk could have started from; loads it if a change of state dropped it. */
+static bool root_fits(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	if (!vcpu->root)
+		um_load_root(mmu, vcpu);
+	return vcpu->root && f->top == ut_role_level(vcpu->root->role);
+}
+
+/* Fill the shadow. False: the access is a write that must be emulated. */
+static bool fault_exit(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	struct um_frame *target = NULL;
+	enum fill result = FILL_AGAIN;
+
+	for (int i = 0; i < FILL_TRIES && result == FILL_AGAIN; i++) {
+		if (!root_fits(mmu, vcpu, f))
+			break;
+		result = fill(mmu, vcpu, f, &target);
+	}
+	if (result == FILL_EMULATE && target) {
+		mmu->count[UM_exit_table_write]++;
+		target->announced = true;
+		return false;
+	}
+	mmu->count[UM_exit_fault]++;
+	return true;
+}
+
+void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	if (f->outcome == UT_OUT_MMIO) {
+		mmu->count[UM_exit_mmio]++;
+		return;
+	}
+	if (!root_fits(mmu, vcpu, f)) {
+		mmu->count[UM_unmodelled_faults]++;
+		mmu->count[f->outcome == UT_OUT_REFLECTED ? UM_exit_reflect : UM_exit_fault]++;
+		return;
+	}
+	if (spared(mmu, vcpu, f)) {
+		mmu->count[UM_faults_spared]++;
+		return;
+	}
+	if (f->outcome == UT_OUT_REFLECTED)
+		mmu->count[UM_exit_reflect]++;
+	else if (!fault_exit(mmu, vcpu, f))
+		return;
+	if (mmu->model->fault_done)
+		mmu->model->fault_done(mmu, vcpu);
+}

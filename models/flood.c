@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "models/flood.h"
+
+#define FLOODED 3
+
+/* Did the guest use the entry that the last write installed? Then this is no bulk write. */
+static bool entry_used(const struct um_mmu *mmu, const struct um_flood *flood)
+{
+	const struct um_page *page = flood->installed ? um_page_by_id(mmu, flood->page) : NULL;
+
+	return page && (page->spt[flood->index] & UM_SPTE_A);
+}
+
+bool um_flood_written(struct um_mmu *mmu, struct um_flood *flood, uint64_t gfn)
+{
+	if (flood->gfn == gfn && flood->writes && !entry_used(mmu, flood))
+		return ++flood->writes >= FLOODED;
+	flood->gfn = gfn;
+	flood->writes = 1;
+	flood->installed = false;
+	return false;
+}
+
+void um_flood_installed(struct um_flood *flood, const struct um_frame *frame,
+			const struct ut_write *w)
+{
+	const struct um_page *page = frame->pages;
+
+	while (page && (page->role & UT_ROLE_DIRECT))
+		page = page->next_of_gfn;
+	if (!page)
+		return;
+	flood->page = page->id;
+	flood->index = w->offset / 8;
+	flood->installed = true;
+}

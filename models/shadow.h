@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Inside of the shadow MMU: what its files share and models do not see.
+ */
+#ifndef UNSYNC_MODELS_SHADOW_H
+#define UNSYNC_MODELS_SHADOW_H
+
+#include "models/model.h"
+
+#define UM_FRAME_SHIFT 12
+#define UM_LEVEL_BITS 9
+#define UM_MAX_PAGES (1u << 22)
+
+/* Role bits that the models tell pages apart by; the rest of a recorded role is left out. */
+#define UM_ROLE_MODELLED                                                                           \
+	(UT_ROLE_LEVEL | UT_ROLE_4BYTE | UT_ROLE_QUADRANT | UT_ROLE_DIRECT | UT_ROLE_ACCESS |      \
+	 UT_ROLE_EFER_NX | UT_ROLE_CR0_WP | UT_ROLE_SMEP_NOT_WP | UT_ROLE_SMAP_NOT_WP)
+
+struct um_frame_table {
+	struct um_frame **slots; /* open addressing, power of two */
+	size_t size, used;
+};
+
+struct um_shadow {
+	struct um_mmu pub; /* first: models hold a pointer to it */
+	struct um_frame_table frames;
+	struct um_frame_table
+		large;		/* first frames of large mappings, for their writable entries */
+	struct um_page **pages; /* by id */
+	uint32_t *free_ids;
+	uint32_t n_ids, cap_ids, n_free_ids, n_pages;
+	struct um_page *oldest, *newest;
+	struct um_page *graveyard; /* zapped during the event under way */
+	struct um_vcpu vcpus[UM_MAX_VCPUS];
+	uint16_t n_vcpus;
+	char **options; /* effective values */
+	int64_t bookkeeping;
+	uint64_t visit; /* number of the last um_for_each_page() */
+
+	bool failed;
+	char failure[256];
+
+	/* the resync under way */
+	unsigned int resync_depth;
+	struct um_resync resync;
+	uint64_t resync_start;
+	uint64_t (*clock)(void);
+	void (*resync_done)(void *ctx, const struct um_resync *r);
+	void *resync_ctx;
+};
+
+static inline struct um_shadow *um_shadow(const struct um_mmu *mmu)
+{
+	return (struct um_shadow *)mmu;
+}
+
+/* ---- frames.c: guest frames, the content of tables, who maps them writable ---- */
+
+struct um_frame *um_frame_find(const struct um_frame_table *t, uint64_t gfn);
+struct um_frame *um_frame_get(struct um_mmu *mmu, struct um_frame_table *t, uint64_t gfn);
+void um_frame_table_free(struct um_frame_table *t);
+bool um_frame_know(struct um_mmu *mmu, struct um_frame *frame);
+void um_frame_forget(struct um_frame *frame);
+void um_frame_write(struct um_frame *frame, unsigned int offset, unsigned int size, uint64_t val);
+void um_rmap_add(struct um_mmu *mmu, struct um_page *page, unsigned int index);
+void um_rmap_remove(struct um_mmu *mmu, struct um_page *page, unsigned int index);
+
+/* ---- pages.c: shadow pages and entries ---- */
+
+struct um_page *um_get_page(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn, uint32_t role);
+void um_zap_recorded(struct um_mmu *mmu, struct um_page *page);
+void um_link(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent, unsigned int index,
+	     struct um_page *child);
+void um_set_leaf(struct um_mmu *mmu, struct um_page *page, unsigned int index, uint64_t spte);
+void um_bury(struct um_mmu *mmu);
+
+/* ---- sync.c ---- */
+
+uint64_t um_leaf_bits(const struct um_page *page, uint64_t gpte, bool dirty);
+
+/* ---- fault.c ---- */
+
+void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f);
+
+static inline uint64_t um_spte_gfn(uint64_t spte)
+{
+	return (spte & UM_SPTE_FRAME) >> UM_FRAME_SHIFT;
+}
+
+static inline unsigned int um_index(uint64_t gva, unsigned int level)
+{
+	return (gva >> (UM_FRAME_SHIFT + UM_LEVEL_BITS * (level - 1))) & (UM_ENTRIES - 1);
+}
+
+/* Frames mapped by one entry at a level. */
+static inline uint64_t um_level_frames(unsigned int level)
+{
+	return 1ull << (UM_LEVEL_BITS * (level - 1));
+}
+
+#endif

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bringing shadow entries in step with the guest's: whole tables, and single entries.
+ */
+#include "models/shadow.h"
+
+#include <string.h>
+
+void um_mark_unsync(struct um_mmu *mmu, struct um_page *page)
+{
+	if (page->unsync)
+		return;
+	page->unsync = true;
+	page->frame->n_synced--;
+	mmu->unsync_now++;
+	mmu->count[UM_unsyncs]++;
+	if (mmu->unsync_now > mmu->count[UM_unsync_peak])
+		mmu->count[UM_unsync_peak] = mmu->unsync_now;
+}
+
+static void mark_sync(struct um_mmu *mmu, struct um_page *page)
+{
+	if (!page->unsync)
+		return;
+	page->unsync = false;
+	page->frame->n_synced++;
+	mmu->unsync_now--;
+}
+
+/*
+ * Permissions of a leaf entry: what the walk to the page allows, and what the guest entry allows. A
+ * clean page is mapped read-only, so that its first write faults and sets dirty.
+ */
+uint64_t um_leaf_bits(const struct um_page *page, uint64_t gpte, bool dirty)
+{
+	uint64_t bits = 0;
+
+	if ((page->role & UT_ROLE_WRITE) && (gpte & UT_PTE_W) && dirty)
+		bits |= UM_SPTE_W;
+	if ((page->role & UT_ROLE_USER) && (gpte & UT_PTE_U))
+		bits |= UM_SPTE_U;
+	if (!(page->role & UT_ROLE_EXEC) || ((page->role & UT_ROLE_EFER_NX) && (gpte & UT_PTE_NX)))
+		bits |= UM_SPTE_NX;
+	return bits;
+}
+
+/* What one entry should become; 0: it must go. */
+static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *page, uint64_t spte,
+			     uint64_t gpte)
+{
+	const struct um_frame *target;
+	uint64_t bits;
+
+	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A) || ((gpte ^ spte) & UM_SPTE_FRAME))
+		return 0;
+	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
+	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W)) {
+		target = um_frame_find(&um_shadow(mmu)->frames, um_spte_gfn(spte));
+		if (target && target->n_pages)
+			bits &= ~UM_SPTE_W;
+	}
+	return bits | (spte & (UM_SPTE_FRAME | UM_SPTE_A | UM_SPTE_PREFETCH)) | UM_SPTE_P |
+	       UM_SPTE_LEAF;
+}
+
+static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
+{
+	uint64_t spte = page->spt[index];
+	uint64_t gpte = page->frame->table[index];
+	uint64_t now = synced_entry(mmu, page, spte, gpte);
+
+	mmu->count[UM_entries_compared]++;
+	if (now == spte) {
+		mmu->count[UM_entries_kept]++;
+		return false;
+	}
+	if (now) {
+		mmu->count[UM_entries_permission]++;
+		um_set_leaf(mmu, page, index, now);
+		return true;
+	}
+	if ((gpte & UT_PTE_P) && ((gpte ^ spte) & UM_SPTE_FRAME))
+		mmu->count[UM_entries_retargeted]++;
+	mmu->count[UM_entries_dropped]++;
+	um_drop_entry(mmu, page, index);
+	return true;
+}
+
+unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind)
+{
+	struct um_shadow *s = um_shadow(mmu);
+	unsigned int changed = 0;
+	unsigned int left = page->present;
+
+	if (kind == UM_SYNC_PROTECTED)
+		mark_sync(mmu, page);
+	mmu->count[UM_tables_synced]++;
+	s->resync.tables++;
+	s->resync.compared += left;
+	if (!page->frame->table) {
+		mmu->count[UM_unknown_tables]++;
+		return 0;
+	}
+	for (unsigned int i = 0; i < UM_ENTRIES && left; i++) {
+		if (!(page->spt[i] & UM_SPTE_P))
+			continue;
+		left--;
+		changed += sync_entry(mmu, page, i);
+	}
+	s->resync.changed += changed;
+	if (changed)
+		mmu->count[UM_flush_local]++;
+	else
+		mmu->count[UM_tables_in_vain]++;
+	return changed;
+}
+
+static unsigned int entry_bytes(const struct um_page *page)
+{
+	return page->role & UT_ROLE_4BYTE ? 4 : 8;
+}
+
+bool um_write_misaligned(const struct um_page *page, const struct ut_write *w, bool byte_ok)
+{
+	unsigned int mask = ~(entry_bytes(page) - 1);
+
+	if (byte_ok && w->size == 1 && !(w->offset & ~mask))
+		return false;
+	return ((w->offset ^ (w->offset + w->size - 1)) & mask) || w->size < 4;
+}
+
+void um_write_entries(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+		      const struct ut_write *w, bool reinstall)
+{
+	unsigned int first = w->offset / 8, last = (w->offset + w->size - 1) / 8;
+
+	for (unsigned int i = first; i <= last && i < UM_ENTRIES; i++) {
+		bool was = page->spt[i] & UM_SPTE_P;
+
+		um_drop_entry(mmu, page, i);
+		if (was)
+			mmu->count[UM_entries_fixed]++;
+		um_shadow(mmu)->resync.compared++;
+		um_shadow(mmu)->resync.changed += was;
+		if (reinstall && ut_role_level(page->role) == 1 &&
+		    um_install_entry(mmu, vcpu, page, i))
+			mmu->count[UM_entries_reinstalled]++;
+	}
+}
+
+void um_fix_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+		  unsigned int index)
+{
+	struct um_shadow *s = um_shadow(mmu);
+	uint64_t was = page->spt[index];
+
+	um_drop_entry(mmu, page, index);
+	if (was & UM_SPTE_P) {
+		mmu->count[UM_entries_fixed]++;
+		mmu->count[UM_flush_remote]++;
+	}
+	if (um_install_entry(mmu, vcpu, page, index))
+		mmu->count[UM_entries_reinstalled]++;
+	s->resync.compared++;
+	s->resync.changed += page->spt[index] != was;
+}
+
+void um_resync_begin(struct um_mmu *mmu, enum um_cause cause)
+{
+	struct um_shadow *s = um_shadow(mmu);
+
+	if (s->resync_depth++)
+		return;
+	memset(&s->resync, 0, sizeof(s->resync));
+	s->resync.cause = cause;
+	s->resync.unsync = mmu->unsync_now;
+	if (s->clock)
+		s->resync_start = s->clock();
+}
+
+void um_resync_end(struct um_mmu *mmu)
+{
+	struct um_shadow *s = um_shadow(mmu);
+
+	if (--s->resync_depth)
+		return;
+	if (s->clock)
+		s->resync.ticks = s->clock() - s->resync_start;
+	if (!s->resync.tables && !s->resync.compared)
+		return;
+	mmu->count[UM_resyncs]++;
+	if (s->resync_done)
+		s->resync_done(s->resync_ctx, &s->resync);
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sync on write (KVM 2.6.20 to 2.6.27): every shadowed table is write-protected, each guest write to
+ * one exits, is emulated, and repairs the shadow at that moment. Nothing is ever out of sync, so a CR3
+ * write has nothing to bring in step and INVLPG need not exit at all (commit 5f015a5b28c).
+ *
+ * The price is an exit for each write; the safety valve is the flood detector, which gives up the
+ * shadow of a table that is being written in bulk. Two are modelled:
+ *
+ *   vcpu  the detector of 2007 (flood.h);
+ *   page  each non-leaf shadow page counts emulated writes since a fault passed through it; zapped at
+ *         the third. Leaf tables are never zapped (2011).
+ */
+#include "models/builtin.h"
+#include "models/flood.h"
+
+#define FLOODED 3
+
+enum { FLOOD_VCPU, FLOOD_PAGE, FLOOD_OFF };
+
+struct sow {
+	unsigned int flood;
+	bool reinstall;
+	bool byte_writes;
+};
+
+struct sow_page {
+	unsigned int writes; /* since a fault passed through */
+};
+
+static const struct um_option options[] = {
+	{ .name = "flood",
+	  .help = "flood detector: of a vCPU (2007), of a page (2011), none",
+	  .type = UM_OPT_CHOICE,
+	  .choices = "vcpu|page|off",
+	  .def = "vcpu" },
+	{ .name = "reinstall",
+	  .help = "an emulated write installs the new entry at once (2007 to 2011)",
+	  .type = UM_OPT_BOOL,
+	  .def = "yes" },
+	{ .name = "byte_writes",
+	  .help = "a one-byte write at the start of an entry is emulated (2011), not a reason to "
+		  "zap",
+	  .type = UM_OPT_BOOL,
+	  .def = "no" },
+	{ 0 }
+};
+
+static int create(struct um_mmu *mmu)
+{
+	struct sow *s = mmu->state;
+
+	s->flood = um_option_choice(mmu, "flood");
+	s->reinstall = um_option_bool(mmu, "reinstall");
+	s->byte_writes = um_option_bool(mmu, "byte_writes");
+	return 0;
+}
+
+static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
+				     struct um_frame *frame, bool write, bool prefetch)
+{
+	(void)mmu;
+	(void)vcpu;
+	(void)frame;
+	(void)write;
+	(void)prefetch;
+	return UM_EMULATE;
+}
+
+static bool page_flooded(struct um_page *page)
+{
+	struct sow_page *p = page->priv;
+
+	return ut_role_level(page->role) > 1 && ++p->writes >= FLOODED;
+}
+
+struct written {
+	struct um_vcpu *vcpu;
+	const struct ut_write *w;
+	bool flooded;
+};
+
+static void page_written(struct um_mmu *mmu, struct um_page *page, void *ctx)
+{
+	const struct sow *s = mmu->state;
+	const struct written *c = ctx;
+	bool flooded = c->flooded || (s->flood == FLOOD_PAGE && page_flooded(page));
+
+	if (flooded || um_write_misaligned(page, c->w, s->byte_writes))
+		um_zap_page(mmu, page, flooded);
+	else
+		um_write_entries(mmu, c->vcpu, page, c->w, s->reinstall);
+}
+
+static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			  const struct ut_write *w)
+{
+	const struct sow *s = mmu->state;
+	struct written c = { .vcpu = vcpu, .w = w };
+
+	if (s->flood == FLOOD_VCPU)
+		c.flooded = um_flood_written(mmu, vcpu->priv, frame->gfn);
+	um_for_each_page(mmu, frame, page_written, &c);
+	um_flood_installed(vcpu->priv, frame, w);
+}
+
+static void page_used(struct um_mmu *mmu, struct um_page *page)
+{
+	(void)mmu;
+	((struct sow_page *)page->priv)->writes = 0;
+}
+
+static void fault_done(struct um_mmu *mmu, struct um_vcpu *vcpu)
+{
+	(void)mmu;
+	um_flood_reset(vcpu->priv);
+}
+
+static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)
+{
+	(void)value;
+	if (!vcpu->root || um_cr3_gfn(old) != um_cr3_gfn(vcpu->cr3))
+		um_load_root(mmu, vcpu);
+	mmu->count[UM_flush_local]++;
+}
+
+static void cr0_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
+{
+	if (um_context_changed(vcpu, old, vcpu->cr4))
+		um_load_root(mmu, vcpu);
+	mmu->count[UM_flush_local]++;
+}
+
+/* Any CR4 write resets the context in 2.6.27: the roots are looked up again. */
+static void cr4_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
+{
+	(void)old;
+	um_load_root(mmu, vcpu);
+	mmu->count[UM_flush_local]++;
+}
+
+static void invpcid(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv)
+{
+	(void)vcpu;
+	(void)inv;
+	mmu->count[UM_flush_local]++;
+}
+
+static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
+{
+	(void)vcpu;
+	mmu->count[UM_flush_local]++;
+}
+
+const struct um_model um_sync_on_write = {
+	.magic = UM_MAGIC,
+	.abi = UM_ABI,
+	.size = sizeof(struct um_model),
+	.name = "sync-on-write",
+	.summary = "every write to a shadowed table exits and is emulated (KVM before 2.6.28)",
+	.options = options,
+	.state_bytes = sizeof(struct sow),
+	.vcpu_bytes = sizeof(struct um_flood),
+	.page_bytes = sizeof(struct sow_page),
+	.create = create,
+	.want_writable = want_writable,
+	.table_written = table_written,
+	.page_used = page_used,
+	.fault_done = fault_done,
+	.cr3_written = cr3_written,
+	.cr0_written = cr0_written,
+	.cr4_written = cr4_written,
+	.invpcid = invpcid,
+	.pv_flush = pv_flush,
+};

@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * unsync_children with a bitmap (proposed in the review of September 2008, mainline since 2.6.28; here
+ * as Linux 6.1 has it): any leaf table may go out of sync. Then all its parents, up to the roots, have
+ * the bit of the entry set that leads there, and count their set bits. A CR3 write descends along the
+ * bits and brings what it finds in step, in batches of one remote flush. A set bit may be stale, as
+ * the child may have been synced by way of another parent: it is cleared when a walk meets it.
+ *
+ * Source for the behaviour: arch/x86/kvm/mmu/mmu.c and paging_tmpl.h of Linux 6.1.
+ */
+#include "models/builtin.h"
+
+#include <string.h>
+
+#define WORDS (UM_ENTRIES / 64)
+#define BATCH 16 /* KVM_PAGE_ARRAY_NR: inner nodes on the way are held in it, too */
+#define MAX_PREV_ROOTS 64
+#define FLOODED 3
+#define CR4_RESET_BITS                                                                             \
+	(UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | (1ull << 22))
+
+struct bm {
+	unsigned int prev_roots;
+	bool reads;
+};
+
+struct bm_page {
+	uint64_t bits[WORDS];
+	uint32_t unsync_children; /* bits set */
+	uint32_t writes;	  /* emulated, since a fault passed through */
+};
+
+struct prev_root {
+	struct um_page *root;
+	uint64_t cr3;
+};
+
+struct bm_vcpu {
+	struct prev_root prev[MAX_PREV_ROOTS]; /* most recent first */
+};
+
+static const struct um_option options[] = {
+	{ .name = "prev_roots",
+	  .help = "roots remembered for each vCPU beside the current one",
+	  .type = UM_OPT_NUMBER,
+	  .min = 0,
+	  .max = MAX_PREV_ROOTS,
+	  .def = "3" },
+	{ .name = "reads",
+	  .help = "a read fault on a writable page lets its table go out of sync, too",
+	  .type = UM_OPT_BOOL,
+	  .def = "yes" },
+	{ 0 }
+};
+
+static int create(struct um_mmu *mmu)
+{
+	struct bm *s = mmu->state;
+
+	s->prev_roots = (unsigned int)um_option_number(mmu, "prev_roots");
+	s->reads = um_option_bool(mmu, "reads");
+	return 0;
+}
+
+static uint32_t page_cost(const struct um_mmu *mmu, const struct um_page *page)
+{
+	(void)mmu;
+	/* Flag and counter beside the bitmap, in the descriptor of every page, leaves included. */
+	return page->role & UT_ROLE_DIRECT ? 0 : WORDS * 8 + 8;
+}
+
+/* ---- marking ---- */
+
+static void mark_parents(struct um_mmu *mmu, struct um_page *page);
+
+/* The entry (@parent, @index) leads to something out of sync. */
+static void mark_entry(struct um_mmu *mmu, struct um_page *parent, unsigned int index)
+{
+	struct bm_page *p = parent->priv;
+	uint64_t bit = 1ull << (index & 63);
+
+	mmu->count[UM_parents_marked]++;
+	if (p->bits[index / 64] & bit) {
+		mmu->count[UM_marks_cut]++;
+		return;
+	}
+	p->bits[index / 64] |= bit;
+	if (p->unsync_children++)
+		mmu->count[UM_marks_cut]++;
+	else
+		mark_parents(mmu, parent);
+}
+
+static void mark_parents(struct um_mmu *mmu, struct um_page *page)
+{
+	for (uint32_t i = 0; i < page->n_parents; i++) {
+		struct um_page *parent = um_page_by_id(mmu, page->parents[i].page);
+
+		if (parent)
+			mark_entry(mmu, parent, page->parents[i].index);
+	}
+}
+
+static void clear_mark(struct um_page *parent, unsigned int index)
+{
+	struct bm_page *p = parent->priv;
+
+	p->bits[index / 64] &= ~(1ull << (index & 63));
+	p->unsync_children--;
+}
+
+static bool has_unsync_children(const struct um_page *page)
+{
+	return ((const struct bm_page *)page->priv)->unsync_children;
+}
+
+/* ---- walking along the marks ---- */
+
+struct step {
+	struct um_page *page;
+	int parent;	    /* position in the batch; -1: the top of the walk */
+	unsigned int index; /* entry of the parent that led here */
+};
+
+struct batch {
+	struct step steps[BATCH];
+	int n;
+	bool full;
+};
+
+static bool batch_add(struct batch *b, struct um_page *page, int parent, unsigned int index)
+{
+	b->steps[b->n++] = (struct step){ .page = page, .parent = parent, .index = index };
+	b->full = b->n == BATCH;
+	return !b->full;
+}
+
+/* Gather tables out of sync below the node at @at. Return: how many. */
+static unsigned int gather(struct um_mmu *mmu, struct batch *b, int at)
+{
+	struct um_page *node = b->steps[at].page;
+	struct bm_page *p = node->priv;
+	unsigned int found = 0;
+
+	mmu->count[UM_nodes_visited]++;
+	mmu->count[UM_bitmap_words] += WORDS;
+	for (unsigned int w = 0; w < WORDS; w++) {
+		for (uint64_t bits = p->bits[w]; bits; bits &= bits - 1) {
+			unsigned int index = w * 64 + (unsigned int)__builtin_ctzll(bits);
+			struct um_page *child = um_child(mmu, node, index);
+			unsigned int below = 0;
+
+			if (child && has_unsync_children(child)) {
+				int here = b->n;
+
+				if (!batch_add(b, child, at, index))
+					return found;
+				below = gather(mmu, b, here);
+			} else if (child && child->unsync) {
+				batch_add(b, child, at, index);
+				below = 1;
+			}
+			found += below;
+			if (b->full)
+				return found;
+			if (!below) {
+				clear_mark(node, index);
+				mmu->count[UM_stale_bits]++;
+			}
+		}
+	}
+	return found;
+}
+
+static bool next_batch(struct um_mmu *mmu, struct batch *b, struct um_page *top)
+{
+	b->n = 0;
+	b->full = false;
+	if (!has_unsync_children(top))
+		return false;
+	batch_add(b, top, -1, 0);
+	return gather(mmu, b, 0) || b->full;
+}
+
+/* The page at @at is dealt with: clear its mark, and upward while counts fall to zero. */
+static void clear_path(const struct batch *b, int at)
+{
+	while (b->steps[at].parent >= 0) {
+		struct um_page *parent = b->steps[b->steps[at].parent].page;
+
+		clear_mark(parent, b->steps[at].index);
+		if (has_unsync_children(parent))
+			return;
+		at = b->steps[at].parent;
+	}
+}
+
+static void protect_batch(struct um_mmu *mmu, const struct batch *b)
+{
+	for (int i = 0; i < b->n; i++) {
+		if (b->steps[i].page->unsync)
+			um_write_protect(mmu, b->steps[i].page->frame);
+	}
+}
+
+/* Bring everything below a page in step (mmu_sync_children()). */
+static void sync_children(struct um_mmu *mmu, struct um_page *top)
+{
+	struct batch b;
+
+	while (next_batch(mmu, &b, top)) {
+		protect_batch(mmu, &b);
+		for (int i = 0; i < b.n; i++) {
+			if (!b.steps[i].page->unsync)
+				continue;
+			um_sync_page(mmu, b.steps[i].page, UM_SYNC_PROTECTED);
+			clear_path(&b, i);
+		}
+	}
+}
+
+static void sync_root(struct um_mmu *mmu, struct um_page *root, enum um_cause cause)
+{
+	if (!root)
+		return;
+	um_resync_begin(mmu, cause);
+	sync_children(mmu, root);
+	um_resync_end(mmu);
+}
+
+/* ---- pages ---- */
+
+static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
+				     struct um_frame *frame, bool write, bool prefetch)
+{
+	const struct bm *s = mmu->state;
+
+	(void)vcpu;
+	if (prefetch || (!write && !s->reads)) {
+		mmu->count[UM_unsyncs_refused]++;
+		return UM_EMULATE;
+	}
+	for (struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
+		if (!(p->role & UT_ROLE_DIRECT) && ut_role_level(p->role) > 1) {
+			mmu->count[UM_unsyncs_refused]++;
+			return UM_EMULATE;
+		}
+	}
+	for (struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
+		if ((p->role & UT_ROLE_DIRECT) || p->unsync)
+			continue;
+		um_mark_unsync(mmu, p);
+		mark_parents(mmu, p);
+	}
+	return UM_WRITABLE;
+}
+
+static void zap_if_unsync(struct um_mmu *mmu, struct um_page *page, void *match)
+{
+	if (page != match && page->unsync)
+		um_zap_page(mmu, page, false);
+}
+
+/*
+ * A table that becomes an upper-level one costs its out-of-sync shadows (2021). One that is found out
+ * of sync is brought up to date but stays writable; one with such children has them synced before it
+ * is linked (65855ed8b034).
+ */
+static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			uint32_t role, struct um_page *match)
+{
+	(void)vcpu;
+	if (ut_role_level(role) > 1)
+		um_for_each_page(mmu, frame, zap_if_unsync, match);
+	if (!match || match->gone)
+		return;
+	um_resync_begin(mmu, UM_CAUSE_link);
+	if (match->unsync)
+		um_sync_page(mmu, match, UM_SYNC_TRANSIENT);
+	sync_children(mmu, match);
+	um_resync_end(mmu);
+	((struct bm_page *)match->priv)->writes = 0;
+}
+
+static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent,
+			unsigned int index, struct um_page *child)
+{
+	(void)vcpu;
+	if (parent && (child->unsync || has_unsync_children(child)))
+		mark_entry(mmu, parent, index);
+}
+
+static void forget_root(struct um_mmu *mmu, const struct um_page *page)
+{
+	struct um_vcpu *vcpu;
+
+	for (unsigned int i = 0; (vcpu = um_vcpu_at(mmu, i)); i++) {
+		struct bm_vcpu *v = vcpu->priv;
+
+		for (unsigned int n = 0; n < MAX_PREV_ROOTS; n++) {
+			if (v->prev[n].root == page)
+				v->prev[n].root = NULL;
+		}
+	}
+}
+
+/* A parent does not go without the out-of-sync tables below it (mmu_zap_unsync_children()). */
+static void page_zapping(struct um_mmu *mmu, struct um_page *page)
+{
+	struct batch b;
+
+	if (page->root_count)
+		forget_root(mmu, page);
+	while (next_batch(mmu, &b, page)) {
+		for (int i = 0; i < b.n; i++) {
+			if (b.steps[i].page->gone || !b.steps[i].page->unsync)
+				continue;
+			um_zap_page(mmu, b.steps[i].page, false);
+			clear_path(&b, i);
+		}
+	}
+}
+
+struct written {
+	struct um_vcpu *vcpu;
+	const struct ut_write *w;
+};
+
+static void page_written(struct um_mmu *mmu, struct um_page *page, void *ctx)
+{
+	const struct written *c = ctx;
+	struct bm_page *p = page->priv;
+	bool flooded = ut_role_level(page->role) > 1 && ++p->writes >= FLOODED;
+
+	if (flooded || um_write_misaligned(page, c->w, true))
+		um_zap_page(mmu, page, flooded);
+	else
+		um_write_entries(mmu, c->vcpu, page, c->w, false);
+}
+
+static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			  const struct ut_write *w)
+{
+	struct written c = { .vcpu = vcpu, .w = w };
+
+	um_for_each_page(mmu, frame, page_written, &c);
+}
+
+static void page_used(struct um_mmu *mmu, struct um_page *page)
+{
+	(void)mmu;
+	((struct bm_page *)page->priv)->writes = 0;
+}
+
+/* ---- roots ---- */
+
+static void drop_prev(struct prev_root *prev)
+{
+	if (prev->root)
+		prev->root->root_count--;
+	prev->root = NULL;
+}
+
+static void drop_all_prev(struct bm_vcpu *v)
+{
+	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++)
+		drop_prev(&v->prev[i]);
+}
+
+/* Put the root in front of the previous ones; the oldest of them falls out. */
+static void push_prev(const struct bm *s, struct bm_vcpu *v, struct um_page *root, uint64_t cr3)
+{
+	if (!s->prev_roots || !root)
+		return;
+	drop_prev(&v->prev[s->prev_roots - 1]);
+	memmove(&v->prev[1], &v->prev[0], (s->prev_roots - 1) * sizeof(v->prev[0]));
+	v->prev[0] = (struct prev_root){ .root = root, .cr3 = cr3 };
+	root->root_count++;
+}
+
+static struct um_page *take_prev(const struct bm *s, struct bm_vcpu *v, uint64_t cr3, uint32_t role)
+{
+	for (unsigned int i = 0; i < s->prev_roots; i++) {
+		struct um_page *root = v->prev[i].root;
+
+		if (!root || v->prev[i].cr3 != cr3 || root->role != role)
+			continue;
+		memmove(&v->prev[i], &v->prev[i + 1], (s->prev_roots - 1 - i) * sizeof(v->prev[0]));
+		v->prev[s->prev_roots - 1].root = NULL;
+		root->root_count--;
+		return root;
+	}
+	return NULL;
+}
+
+/* kvm_mmu_new_pgd(): a cached root needs neither look-up nor lock; another is looked up and synced. */
+static void switch_root(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
+{
+	const struct bm *s = mmu->state;
+	struct bm_vcpu *v = vcpu->priv;
+	struct um_page *cached = take_prev(s, v, vcpu->cr3, um_root_role(vcpu));
+
+	push_prev(s, v, vcpu->root, old);
+	if (cached) {
+		mmu->count[UM_roots_cached]++;
+		um_set_root(mmu, vcpu, cached);
+	} else {
+		um_load_root(mmu, vcpu);
+	}
+}
+
+static void drop_prev_of_pcid(struct bm_vcpu *v, uint64_t pcid)
+{
+	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++) {
+		if (v->prev[i].root && (v->prev[i].cr3 & UT_CR3_PCID) == pcid)
+			drop_prev(&v->prev[i]);
+	}
+}
+
+static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)
+{
+	bool pcid = vcpu->cr4 & UT_CR4_PCIDE;
+
+	um_resync_begin(mmu, UM_CAUSE_cr3);
+	if (vcpu->cr3 != old || !vcpu->root)
+		switch_root(mmu, vcpu, old);
+	if (!(pcid && (value & UT_CR3_NOFLUSH))) {
+		if (vcpu->root)
+			sync_children(mmu, vcpu->root);
+		if (pcid)
+			drop_prev_of_pcid(vcpu->priv, vcpu->cr3 & UT_CR3_PCID);
+		mmu->count[UM_flush_local]++;
+	}
+	um_resync_end(mmu);
+}
+
+static void reset_context(struct um_mmu *mmu, struct um_vcpu *vcpu, enum um_cause cause)
+{
+	drop_all_prev(vcpu->priv);
+	um_load_root(mmu, vcpu);
+	sync_root(mmu, vcpu->root, cause);
+	mmu->count[UM_flush_local]++;
+}
+
+/* "Flush the guest": sync the current root, drop the previous ones that are dirty. */
+static void flush_guest(struct um_mmu *mmu, struct um_vcpu *vcpu, enum um_cause cause)
+{
+	struct bm_vcpu *v = vcpu->priv;
+
+	sync_root(mmu, vcpu->root, cause);
+	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++) {
+		if (v->prev[i].root && has_unsync_children(v->prev[i].root))
+			drop_prev(&v->prev[i]);
+	}
+	mmu->count[UM_flush_local]++;
+}
+
+static void cr0_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
+{
+	if ((old ^ vcpu->cr0) & (UT_CR0_PG | UT_CR0_WP))
+		reset_context(mmu, vcpu, UM_CAUSE_cr0);
+}
+
+static void cr4_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
+{
+	uint64_t changed = old ^ vcpu->cr4;
+
+	if (changed & CR4_RESET_BITS)
+		reset_context(mmu, vcpu, UM_CAUSE_cr4);
+	else if ((changed & UT_CR4_PCIDE) && (vcpu->cr4 & UT_CR4_PCIDE))
+		reset_context(mmu, vcpu, UM_CAUSE_cr4);
+	else if (changed & (UT_CR4_PGE | UT_CR4_PCIDE))
+		flush_guest(mmu, vcpu, UM_CAUSE_cr4);
+}
+
+/* ---- invalidations ---- */
+
+/* Down to the leaf entry, as long as the marks say that something is out of sync below. */
+static void invlpg_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root,
+			uint64_t gva)
+{
+	struct um_page *page = root;
+
+	while (page) {
+		unsigned int level = ut_role_level(page->role);
+		unsigned int index = (gva >> (12 + 9 * (level - 1))) & (UM_ENTRIES - 1);
+
+		mmu->count[UM_nodes_visited]++;
+		if (level == 1) {
+			if (page->unsync)
+				um_fix_entry(mmu, vcpu, page, index);
+			return;
+		}
+		if (!has_unsync_children(page))
+			return;
+		page = um_child(mmu, page, index);
+	}
+}
+
+static void invlpg(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
+{
+	struct bm_vcpu *v = vcpu->priv;
+
+	um_resync_begin(mmu, UM_CAUSE_invlpg);
+	invlpg_root(mmu, vcpu, vcpu->root, gva);
+	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++)
+		invlpg_root(mmu, vcpu, v->prev[i].root, gva);
+	um_resync_end(mmu);
+	mmu->count[UM_flush_local]++;
+}
+
+static void invlpg_pcid(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv)
+{
+	struct bm_vcpu *v = vcpu->priv;
+
+	um_resync_begin(mmu, UM_CAUSE_flush);
+	if ((vcpu->cr3 & UT_CR3_PCID) == inv->pcid)
+		invlpg_root(mmu, vcpu, vcpu->root, inv->gva);
+	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++) {
+		if ((v->prev[i].cr3 & UT_CR3_PCID) == inv->pcid)
+			invlpg_root(mmu, vcpu, v->prev[i].root, inv->gva);
+	}
+	um_resync_end(mmu);
+}
+
+static void invpcid(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv)
+{
+	switch (inv->type) {
+	case 0:
+		invlpg_pcid(mmu, vcpu, inv);
+		break;
+	case 1:
+		if ((vcpu->cr3 & UT_CR3_PCID) == inv->pcid)
+			sync_root(mmu, vcpu->root, UM_CAUSE_flush);
+		drop_prev_of_pcid(vcpu->priv, inv->pcid);
+		break;
+	default:
+		flush_guest(mmu, vcpu, UM_CAUSE_flush);
+		break;
+	}
+	mmu->count[UM_flush_local]++;
+}
+
+static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
+{
+	flush_guest(mmu, vcpu, UM_CAUSE_flush);
+}
+
+const struct um_model um_unsync_bitmap = {
+	.magic = UM_MAGIC,
+	.abi = UM_ABI,
+	.size = sizeof(struct um_model),
+	.name = "unsync-bitmap",
+	.summary = "any leaf table may go out of sync, parents keep a bitmap (KVM since 2.6.28)",
+	.options = options,
+	.state_bytes = sizeof(struct bm),
+	.page_bytes = sizeof(struct bm_page),
+	.vcpu_bytes = sizeof(struct bm_vcpu),
+	.create = create,
+	.page_cost = page_cost,
+	.page_zapping = page_zapping,
+	.page_wanted = page_wanted,
+	.page_linked = page_linked,
+	.want_writable = want_writable,
+	.table_written = table_written,
+	.page_used = page_used,
+	.cr3_written = cr3_written,
+	.cr0_written = cr0_written,
+	.cr4_written = cr4_written,
+	.invlpg = invlpg,
+	.invpcid = invpcid,
+	.pv_flush = pv_flush,
+};
