@@ -18,6 +18,7 @@
 /* Limits that a writer keeps and a reader enforces. */
 #define UT_BLOCK_EVENTS 16384u		/* events in a block */
 #define UT_BLOCK_BYTES (4u << 20)	/* decompressed bytes of a block */
+#define UT_BLOCK_WORDS (256u << 10)	/* words of page content in a block */
 #define UT_HEADER_BYTES (64u << 10)	/* the metadata text of the header */
 
 /* One line for the user: names the file, the place in it and what to do. */
@@ -78,6 +79,13 @@ struct ut_writer;
  */
 struct ut_writer *ut_writer_open(const char *path, const struct ut_header *header,
 				 struct ut_error *err);
+
+/**
+ * ut_writer_set_level() - trade the writer's time for bytes
+ * @w: the writer
+ * @level: zstd's, 1 (fast) to 19 (small); applies from the next block on
+ */
+void ut_writer_set_level(struct ut_writer *w, int level);
 
 /**
  * ut_writer_add() - append one event
@@ -147,10 +155,20 @@ const char *ut_header_get(const struct ut_header *h, const char *key);
  * @block: filled in
  * @err: set on damage, with file and offset
  *
- * Return: 1 a block, 0 the proper end of the file, -1 damage: what came before is good, nothing
- * after it will be read.
+ * Return: 1 a block, 0 the end of the file (see ut_reader_warning()), -1 damage: what came before is
+ * good, nothing after it will be read.
  */
 int ut_reader_next(struct ut_reader *r, struct ut_block *block, struct ut_error *err);
+
+/**
+ * ut_reader_warning() - what is wrong with a file all of whose blocks could be read
+ *
+ * Known after ut_reader_next() has returned 0. A capture that was killed is cut off, perhaps within a
+ * block, of which then nothing is read; an index may be damaged, or its counts not those of the file.
+ *
+ * Return: one line that names file and offset, or NULL if the file is complete.
+ */
+const char *ut_reader_warning(const struct ut_reader *r);
 
 /**
  * ut_reader_rewind() - back to the first block

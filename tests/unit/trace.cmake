@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-only
+add_library(trace-gen STATIC unit/trace_gen.c)
+target_link_libraries(trace-gen PUBLIC unsync-trace)
+
+add_executable(test_trace unit/test_trace.c)
+target_link_libraries(test_trace trace-gen PkgConfig::CMOCKA)
+add_test(NAME trace COMMAND test_trace)
+
+# Not a test: bytes per event and rates, of a file or of made-up events.
+add_executable(trace_bench unit/trace_bench.c)
+target_link_libraries(trace_bench trace-gen)
