@@ -34,6 +34,7 @@ static json_t *integer(uint64_t v)
 	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
 }
 
+/* Rounded to whole units, so that no digits are written that mean nothing. */
 static json_t *real(double v, double unit)
 {
 	return json_real(isfinite(v) ? round(v / unit) * unit : 0);
@@ -41,7 +42,7 @@ static json_t *real(double v, double unit)
 
 static json_t *time_ns(double ns)
 {
-	return json_real(isfinite(ns) ? round(ns * 10) / 10 : 0);
+	return real(ns, 0.1);
 }
 
 /* Text from a trace or a path need not be UTF-8, JSON must be. */
@@ -364,13 +365,14 @@ static json_t *latency_json(const struct ur_hist *h, double ns)
 	return o;
 }
 
+/* Finer than other times: the bounds of neighbours, a tick apart, must not become the same. */
 static json_t *histogram_json(const struct ur_hist *h, double ns)
 {
 	json_t *array = json_array();
 
 	for (unsigned int i = 0; i < UR_HIST_BUCKETS; i++) {
 		if (h->count[i])
-			append(array, json_pack("[o,o]", time_ns((double)ur_hist_upper(i) * ns),
+			append(array, json_pack("[o,o]", real((double)ur_hist_upper(i) * ns, 0.01),
 						integer(h->count[i])));
 	}
 	return array;

@@ -327,7 +327,7 @@ static void hostile_options_fail_their_run_only(void **state)
 {
 	static const char *const options[] = { "nothing=1", "=",	  ",",	 "globals",
 					       "globals=",  "globals=-1", "globals=99999999999999999999",
-					       "globals=7,", "globals=7;x=1" };
+					       "globals=7;x=1" };
 	const struct um_model *model = um_model_find("oos-per-root");
 
 	(void)state;
@@ -354,16 +354,22 @@ static void damage_leaves_what_came_before(void **state)
 {
 	const struct ur_spec specs[] = { { .model = &steady, .label = "steady" }, { 0 } };
 	const char *path = make_guest("damaged.utrace", EVENTS, 1);
+	struct ut_reader *reader = ut_reader_open(path, NULL);
 	struct ur_trace *trace;
-	struct stat st;
+	struct ut_block block;
+	uint64_t intact;
 
 	(void)state;
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(truncate(path, st.st_size * 2 / 3), 0);
+	assert_non_null(reader);
+	assert_int_equal(ut_reader_next(reader, &block, NULL), 1);
+	intact = block.n;
+	assert_int_equal(ut_reader_next(reader, &block, NULL), 1);
+	assert_int_equal(truncate(path, (off_t)block.offset + 10), 0);
+	ut_reader_close(reader);
 	trace = replay(path, specs, 2);
 	assert_non_null(trace);
 	assert_false(trace->survey.complete);
-	assert_true(trace->survey.events > 0 && trace->survey.events < EVENTS);
+	assert_int_equal(trace->survey.events, intact);
 	assert_true(trace->runs[0].counters[UM_writes] > 0);
 	assert_true(trace->warnings.n > 0);
 	assert_non_null(strstr(trace->warnings.text[0], path));
