@@ -133,7 +133,7 @@ const char *ut_event_check(const struct ut_event *e)
 	case UT_HOST_SYNC:
 		return check_page(e->kind, &e->page);
 	case UT_EXITS:
-		return e->exits.isa > 2 ? "exits of an unknown kind of CPU" : NULL;
+		return e->exits.isa > UT_ISA_SVM ? "exits of an unknown kind of CPU" : NULL;
 	case UT_LOST:
 		return check_lost(&e->lost);
 	case UT_STATE:

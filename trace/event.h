@@ -122,6 +122,10 @@ enum ut_lost_cause {
 	UT_LOST_IMPORT = 5,	/* the imported recording says that records were lost */
 };
 
+#define UT_ISA_UNKNOWN 0
+#define UT_ISA_VMX 1
+#define UT_ISA_SVM 2
+
 struct ut_state {
 	uint64_t cr0, cr3, cr4, efer;
 };
@@ -196,7 +200,7 @@ struct ut_exits {
 	uint64_t count;
 	uint64_t ns;	 /* from exit to the next entry, summed */
 	uint32_t reason; /* the CPU vendor's number */
-	uint8_t isa;	 /* 1 VMX, 2 SVM */
+	uint8_t isa;	 /* UT_ISA_* */
 };
 
 struct ut_lost {
@@ -241,6 +245,15 @@ struct ut_event {
  * Return: a static string; "unknown" for a kind that this version does not know.
  */
 const char *ut_kind_name(unsigned int kind);
+
+/**
+ * ut_exit_name() - what people call an exit reason
+ * @isa: UT_ISA_*
+ * @reason: the CPU vendor's number
+ *
+ * Return: a static string; NULL if there is no name for it.
+ */
+const char *ut_exit_name(unsigned int isa, uint32_t reason);
 
 static inline unsigned int ut_role_level(uint32_t role)
 {

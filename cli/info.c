@@ -1,0 +1,653 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* unsync info: what a trace holds, and how complete it is. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/text.h"
+#include "trace/trace.h"
+
+typedef unsigned long long ull;
+
+/* More of these than any host has are counted, not listed: memory stays bounded. */
+#define MAX_VMS 1024u
+#define MAX_VCPUS 4096u
+#define MAX_EXITS 512u
+#define MAX_STATS 512u
+#define NAME_BYTES 128u
+
+struct vm {
+	uint16_t id;
+	bool named, gone;
+	uint64_t pid, events;
+	char name[NAME_BYTES];
+	size_t name_len;
+	unsigned int n_vcpus;
+	uint8_t vcpus[MAX_VCPUS / 8];
+};
+
+struct stat_value {
+	uint16_t vm;
+	bool has[2]; /* at the start, at the end */
+	uint64_t value[2];
+	char name[NAME_BYTES];
+	size_t name_len;
+};
+
+struct tally {
+	uint64_t events, unknown, kinds[UT_KIND_END];
+	uint64_t blocks, bytes, words;
+	uint64_t first_ns, last_ns;
+	uint64_t how[UT_HOW_WALK + 1], old_unknown;
+	uint64_t outcome[UT_OUT_FAST + 1];
+	uint64_t lost, lost_by[UT_LOST_IMPORT + 1];
+	uint16_t vm_slot[UINT16_MAX + 1]; /* place in vms plus one */
+	struct vm *vms;
+	size_t n_vms;
+	struct ut_exits exits[MAX_EXITS];
+	size_t n_exits;
+	struct stat_value *stats;
+	size_t n_stats;
+	uint64_t unlisted; /* VMs, exit reasons and statistics beyond the bounds */
+};
+
+/* ---- counting ---- */
+
+static void keep_name(char *to, size_t *len, const struct ut_text *t)
+{
+	*len = t->len < NAME_BYTES ? t->len : NAME_BYTES;
+	if (*len)
+		memcpy(to, t->text, *len);
+}
+
+static struct vm *find_vm(struct tally *t, uint16_t id)
+{
+	struct vm *grown;
+
+	if (t->vm_slot[id])
+		return &t->vms[t->vm_slot[id] - 1];
+	if (t->n_vms == MAX_VMS) {
+		t->unlisted++;
+		return NULL;
+	}
+	grown = realloc(t->vms, (t->n_vms + 1) * sizeof(*grown));
+	if (!grown)
+		return NULL;
+	t->vms = grown;
+	memset(&grown[t->n_vms], 0, sizeof(*grown));
+	grown[t->n_vms].id = id;
+	t->vm_slot[id] = (uint16_t)++t->n_vms;
+	return &grown[t->n_vms - 1];
+}
+
+static void count_source(struct tally *t, const struct ut_event *e)
+{
+	struct vm *v;
+
+	if (e->vm == UT_NO_VM)
+		return;
+	v = find_vm(t, e->vm);
+	if (!v)
+		return;
+	v->events++;
+	if (e->vcpu < MAX_VCPUS && !(v->vcpus[e->vcpu / 8] >> (e->vcpu % 8) & 1)) {
+		v->vcpus[e->vcpu / 8] |= (uint8_t)(1u << (e->vcpu % 8));
+		v->n_vcpus++;
+	}
+	if (e->kind == UT_VM_GONE && e->vcpu == UT_NO_VCPU)
+		v->gone = true;
+	if (e->kind != UT_VM)
+		return;
+	v->named = true;
+	v->pid = e->text.value;
+	keep_name(v->name, &v->name_len, &e->text);
+}
+
+static void count_exits(struct tally *t, const struct ut_exits *x)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_exits; i++) {
+		if (t->exits[i].isa == x->isa && t->exits[i].reason == x->reason)
+			break;
+	}
+	if (i == MAX_EXITS) {
+		t->unlisted++;
+		return;
+	}
+	if (i == t->n_exits) {
+		t->exits[t->n_exits++] = *x;
+		return;
+	}
+	t->exits[i].count += x->count;
+	t->exits[i].ns += x->ns;
+}
+
+static void count_stat(struct tally *t, const struct ut_event *e)
+{
+	struct stat_value s = { .vm = e->vm }, *grown;
+	size_t i;
+
+	keep_name(s.name, &s.name_len, &e->text);
+	for (i = 0; i < t->n_stats; i++) {
+		if (t->stats[i].vm == s.vm && t->stats[i].name_len == s.name_len &&
+		    !memcmp(t->stats[i].name, s.name, s.name_len))
+			break;
+	}
+	if (i == t->n_stats) {
+		grown = i < MAX_STATS ? realloc(t->stats, (i + 1) * sizeof(*grown)) : NULL;
+		if (!grown) {
+			t->unlisted++;
+			return;
+		}
+		t->stats = grown;
+		t->stats[t->n_stats++] = s;
+	}
+	t->stats[i].has[e->text.final] = true;
+	t->stats[i].value[e->text.final] = e->text.value;
+}
+
+static void count_event(struct tally *t, const struct ut_event *e)
+{
+	if (!t->events || e->time < t->first_ns)
+		t->first_ns = e->time;
+	if (!t->events || e->time > t->last_ns)
+		t->last_ns = e->time;
+	t->events++;
+	t->kinds[e->kind]++;
+	count_source(t, e);
+	switch (e->kind) {
+	case UT_FAULT:
+		t->outcome[e->fault.outcome]++;
+		break;
+	case UT_WRITE:
+		t->how[e->write.how]++;
+		t->old_unknown += !e->write.old_known;
+		break;
+	case UT_PAGE_NEW:
+		t->words += e->page.n;
+		break;
+	case UT_EXITS:
+		count_exits(t, &e->exits);
+		break;
+	case UT_STAT:
+		count_stat(t, e);
+		break;
+	case UT_LOST:
+		t->lost += e->lost.count;
+		t->lost_by[e->lost.cause] += e->lost.count;
+		break;
+	default:
+		break;
+	}
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct ut_exits *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return x->reason < y->reason ? -1 : x->reason > y->reason;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return ((const struct vm *)a)->id - ((const struct vm *)b)->id;
+}
+
+/* Reads the whole file. Returns NULL, or one line that says what is wrong with it. */
+static const char *count_all(struct tally *t, struct ut_reader *r, struct ut_error *err)
+{
+	struct ut_block b;
+	uint64_t total;
+	int ret;
+
+	while ((ret = ut_reader_next(r, &b, err)) == 1) {
+		t->blocks++;
+		t->unknown += b.unknown;
+		for (size_t i = 0; i < b.n; i++)
+			count_event(t, &b.events[i]);
+		ut_reader_progress(r, &t->bytes, &total);
+		cli_progress("reading", t->bytes, total);
+	}
+	cli_progress("reading", 1, 1);
+	ut_reader_progress(r, &t->bytes, &total);
+	if (total)
+		t->bytes = total;
+	qsort(t->exits, t->n_exits, sizeof(t->exits[0]), by_count);
+	if (t->n_vms)
+		qsort(t->vms, t->n_vms, sizeof(t->vms[0]), by_id);
+	return ret < 0 ? err->text : ut_reader_warning(r);
+}
+
+/* ---- names ---- */
+
+static const char *const how_names[] = {
+	[UT_HOW_TRAPPED] = "trapped",
+	[UT_HOW_WINDOW] = "window",
+	[UT_HOW_WALK] = "walk",
+};
+
+static const char *const how_help[] = {
+	[UT_HOW_TRAPPED] = "emulated by the host: exact",
+	[UT_HOW_WINDOW] = "tables compared at both ends of an out-of-sync window: net effect",
+	[UT_HOW_WALK] = "a later walk read another value",
+};
+
+static const char *const outcome_names[] = {
+	[UT_OUT_UNKNOWN] = "unknown",   [UT_OUT_FILLED] = "filled", [UT_OUT_REFLECTED] = "reflected",
+	[UT_OUT_EMULATED] = "emulated", [UT_OUT_MMIO] = "mmio",	    [UT_OUT_FAST] = "fast",
+};
+
+static const char *const cause_names[] = {
+	[UT_LOST_RING_FULL] = "ring-full",   [UT_LOST_UNREADABLE] = "unreadable",
+	[UT_LOST_RECURSION] = "recursion",   [UT_LOST_NO_CONTEXT] = "no-context",
+	[UT_LOST_IMPORT] = "import",
+};
+
+static const char *const cause_help[] = {
+	[UT_LOST_RING_FULL] = "the collector was too slow; give it a larger ring",
+	[UT_LOST_UNREADABLE] = "guest memory could not be read",
+	[UT_LOST_RECURSION] = "a probe hit while it was running",
+	[UT_LOST_NO_CONTEXT] = "events without a VM or vCPU",
+	[UT_LOST_IMPORT] = "lost by the recording that was imported",
+};
+
+static const char *mode_name(uint32_t mode)
+{
+	return mode == UT_MODE_EXACT ? "exact" : "native";
+}
+
+static const char *mode_help(uint32_t mode)
+{
+	return mode == UT_MODE_EXACT ?
+		       "every write to a shadowed table is in it, in order" :
+		       "writes to out-of-sync tables are known by net effect: counts are lower bounds";
+}
+
+static const char *cpu_name(unsigned int isa)
+{
+	return isa == UT_ISA_VMX ? "VMX" : isa == UT_ISA_SVM ? "SVM" : "?";
+}
+
+static double seconds(const struct tally *t)
+{
+	return (double)(t->last_ns - t->first_ns) * 1e-9;
+}
+
+static double bytes_per_event(const struct tally *t)
+{
+	uint64_t n = t->events + t->unknown;
+
+	return n ? (double)t->bytes / (double)n : 0;
+}
+
+/* ---- text ---- */
+
+static void line(const char *name, uint64_t n, const char *rest)
+{
+	char buf[32];
+
+	printf("  %-24s %15s%s%s\n", name, text_count(buf, n), *rest ? "  " : "", rest);
+}
+
+static void print_header(const struct ut_header *h)
+{
+	printf("  %-12s %u.%u, %s: %s\n", "format", h->major, h->minor, mode_name(h->mode),
+	       mode_help(h->mode));
+	for (size_t i = 0; i < h->n_meta; i++) {
+		printf("  ");
+		text_plain(stdout, h->meta[i].key, strlen(h->meta[i].key));
+		printf("%*s ", (int)(strlen(h->meta[i].key) < 12 ? 12 - strlen(h->meta[i].key) : 0), "");
+		text_plain(stdout, h->meta[i].value, strlen(h->meta[i].value));
+		printf("\n");
+	}
+}
+
+static void print_size(const struct tally *t)
+{
+	char events[32], blocks[32];
+
+	printf("  %-12s %.2f MiB, %s events in %s blocks, %.2f bytes an event\n", "size",
+	       (double)t->bytes / (1 << 20), text_count(events, t->events + t->unknown),
+	       text_count(blocks, t->blocks), bytes_per_event(t));
+	if (t->events)
+		printf("  %-12s %.3f s\n", "duration", seconds(t));
+}
+
+static void print_kinds(const struct tally *t)
+{
+	char share[48];
+
+	printf("events\n");
+	for (unsigned int k = 1; k < UT_KIND_END; k++) {
+		if (!t->kinds[k])
+			continue;
+		snprintf(share, sizeof(share), "%5.1f %%", 100 * (double)t->kinds[k] / (double)t->events);
+		line(ut_kind_name(k), t->kinds[k], share);
+	}
+	if (t->unknown)
+		line("unknown", t->unknown, "of kinds that this unsync does not know");
+	if (t->words)
+		line("(page words)", t->words, "in page-new events");
+}
+
+static void print_named(const char *title, const char *const *names, const char *const *help,
+			const uint64_t *counts, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!counts[i])
+			continue;
+		if (!any)
+			printf("%s\n", title);
+		any = true;
+		line(names[i], counts[i], help ? help[i] : "");
+	}
+}
+
+static void print_vms(const struct tally *t)
+{
+	char buf[32];
+
+	if (t->n_vms)
+		printf("virtual machines\n");
+	for (size_t i = 0; i < t->n_vms; i++) {
+		const struct vm *v = &t->vms[i];
+
+		printf("  %-4u ", v->id);
+		if (v->named) {
+			printf("pid %llu, ", (ull)v->pid);
+			text_plain(stdout, v->name, v->name_len);
+			printf(", ");
+		}
+		printf("%u vCPU%s, %s events%s\n", v->n_vcpus, v->n_vcpus == 1 ? "" : "s",
+		       text_count(buf, v->events), v->gone ? ", ended" : "");
+	}
+}
+
+static void print_exits(const struct tally *t)
+{
+	char rest[64], number[64];
+
+	if (t->n_exits)
+		printf("exits by reason\n");
+	for (size_t i = 0; i < t->n_exits; i++) {
+		const struct ut_exits *x = &t->exits[i];
+		const char *name = ut_exit_name(x->isa, x->reason);
+
+		snprintf(number, sizeof(number), "%s %#x", cpu_name(x->isa), x->reason);
+		snprintf(rest, sizeof(rest), "%10.3f s, %.2f us each", (double)x->ns * 1e-9,
+			 x->count ? (double)x->ns / (double)x->count * 1e-3 : 0.0);
+		line(name ? name : number, x->count, rest);
+	}
+}
+
+static void print_stat_side(const struct stat_value *s, int side)
+{
+	char buf[32];
+
+	printf(" %15s", s->has[side] ? text_count(buf, s->value[side]) : "-");
+}
+
+static void print_stats(const struct tally *t)
+{
+	char buf[32];
+
+	if (t->n_stats)
+		printf("the host's own statistics %*s %15s %15s\n", 16, "at start", "at end", "change");
+	for (size_t i = 0; i < t->n_stats; i++) {
+		const struct stat_value *s = &t->stats[i];
+		int pad = s->name_len < 20 ? 20 - (int)s->name_len : 0;
+
+		if (s->vm == UT_NO_VM)
+			printf("  -    ");
+		else
+			printf("  %-4u ", s->vm);
+		text_plain(stdout, s->name, s->name_len);
+		printf("%*s", pad, "");
+		print_stat_side(s, 0);
+		print_stat_side(s, 1);
+		if (s->has[0] && s->has[1] && s->value[1] >= s->value[0])
+			printf(" %15s", text_count(buf, s->value[1] - s->value[0]));
+		printf("\n");
+	}
+}
+
+static void print_losses(const struct tally *t)
+{
+	if (t->lost)
+		print_named("LOST", cause_names, cause_help, t->lost_by, UT_LOST_IMPORT + 1);
+	else
+		printf("nothing lost\n");
+}
+
+static void print_text(const char *file, const struct ut_header *h, const struct tally *t,
+		       const char *wrong)
+{
+	printf("%s\n", file);
+	print_header(h);
+	print_size(t);
+	printf("  %-12s %s\n", "complete", wrong ? "no:" : "yes");
+	if (wrong)
+		printf("  %s\n", wrong);
+	print_kinds(t);
+	print_named("faults by outcome", outcome_names, NULL, t->outcome, UT_OUT_FAST + 1);
+	print_named("guest table writes by how they are known", how_names, how_help, t->how,
+		    UT_HOW_WALK + 1);
+	if (t->old_unknown)
+		line("(old value unknown)", t->old_unknown, "");
+	print_vms(t);
+	print_exits(t);
+	print_stats(t);
+	print_losses(t);
+	if (t->unlisted)
+		printf("%llu more values not listed\n", (ull)t->unlisted);
+}
+
+/* ---- JSON ---- */
+
+static void json_string(const char *text)
+{
+	text_json(stdout, text, strlen(text));
+}
+
+static void json_header(const struct ut_header *h)
+{
+	printf("\"format\":\"%u.%u\",\"mode\":\"%s\",\"metadata\":{", h->major, h->minor,
+	       mode_name(h->mode));
+	for (size_t i = 0; i < h->n_meta; i++) {
+		if (i)
+			printf(",");
+		json_string(h->meta[i].key);
+		printf(":");
+		json_string(h->meta[i].value);
+	}
+	printf("}");
+}
+
+static void json_named(const char *key, const char *const *names, const uint64_t *counts, size_t n)
+{
+	bool any = false;
+
+	printf(",\"%s\":{", key);
+	for (size_t i = 0; i < n; i++) {
+		if (!names[i])
+			continue;
+		printf("%s\"%s\":%llu", any ? "," : "", names[i], (ull)counts[i]);
+		any = true;
+	}
+	printf("}");
+}
+
+static void json_kinds(const struct tally *t)
+{
+	printf(",\"kinds\":{");
+	for (unsigned int k = 1; k < UT_KIND_END; k++)
+		printf("%s\"%s\":%llu", k > 1 ? "," : "", ut_kind_name(k), (ull)t->kinds[k]);
+	printf("},\"unknown\":%llu", (ull)t->unknown);
+}
+
+static void json_vms(const struct tally *t)
+{
+	printf(",\"vms\":[");
+	for (size_t i = 0; i < t->n_vms; i++) {
+		const struct vm *v = &t->vms[i];
+
+		printf("%s{\"vm\":%u,\"events\":%llu,\"vcpus\":%u,\"ended\":%s", i ? "," : "", v->id,
+		       (ull)v->events, v->n_vcpus, v->gone ? "true" : "false");
+		if (v->named) {
+			printf(",\"pid\":%llu,\"name\":", (ull)v->pid);
+			text_json(stdout, v->name, v->name_len);
+		}
+		printf("}");
+	}
+	printf("]");
+}
+
+static void json_exits(const struct tally *t)
+{
+	printf(",\"exits\":[");
+	for (size_t i = 0; i < t->n_exits; i++) {
+		const struct ut_exits *x = &t->exits[i];
+		const char *name = ut_exit_name(x->isa, x->reason);
+
+		printf("%s{\"isa\":\"%s\",\"reason\":%u,\"name\":", i ? "," : "", cpu_name(x->isa),
+		       x->reason);
+		if (name)
+			json_string(name);
+		else
+			printf("null");
+		printf(",\"count\":%llu,\"ns\":%llu}", (ull)x->count, (ull)x->ns);
+	}
+	printf("]");
+}
+
+static void json_stats(const struct tally *t)
+{
+	static const char *const sides[] = { "start", "end" };
+
+	printf(",\"host_statistics\":[");
+	for (size_t i = 0; i < t->n_stats; i++) {
+		const struct stat_value *s = &t->stats[i];
+
+		printf("%s{\"name\":", i ? "," : "");
+		text_json(stdout, s->name, s->name_len);
+		if (s->vm != UT_NO_VM)
+			printf(",\"vm\":%u", s->vm);
+		for (int side = 0; side < 2; side++) {
+			if (s->has[side])
+				printf(",\"%s\":%llu", sides[side], (ull)s->value[side]);
+		}
+		printf("}");
+	}
+	printf("]");
+}
+
+static void print_json(const char *file, const struct ut_header *h, const struct tally *t,
+		       const char *wrong)
+{
+	printf("{\"file\":");
+	json_string(file);
+	printf(",");
+	json_header(h);
+	printf(",\"complete\":%s,\"problem\":", wrong ? "false" : "true");
+	if (wrong)
+		json_string(wrong);
+	else
+		printf("null");
+	printf(",\"bytes\":%llu,\"blocks\":%llu,\"events\":%llu,\"bytes_per_event\":%.4f", (ull)t->bytes,
+	       (ull)t->blocks, (ull)(t->events + t->unknown), bytes_per_event(t));
+	printf(",\"first_ns\":%llu,\"last_ns\":%llu,\"page_words\":%llu", (ull)t->first_ns,
+	       (ull)t->last_ns, (ull)t->words);
+	json_kinds(t);
+	json_named("faults", outcome_names, t->outcome, UT_OUT_FAST + 1);
+	json_named("writes", how_names, t->how, UT_HOW_WALK + 1);
+	printf(",\"writes_old_unknown\":%llu", (ull)t->old_unknown);
+	json_vms(t);
+	json_exits(t);
+	json_stats(t);
+	printf(",\"lost\":%llu", (ull)t->lost);
+	json_named("lost_by_cause", cause_names, t->lost_by, UT_LOST_IMPORT + 1);
+	printf("}\n");
+}
+
+/* ---- the verb ---- */
+
+static int inform(const char *file, bool json)
+{
+	struct ut_error err;
+	struct ut_reader *r = ut_reader_open(file, &err);
+	struct tally *t;
+	const char *wrong;
+
+	if (!r)
+		return cli_fail("%s", err.text);
+	t = calloc(1, sizeof(*t));
+	if (!t) {
+		ut_reader_close(r);
+		return cli_fail("out of memory");
+	}
+	wrong = count_all(t, r, &err);
+	if (json)
+		print_json(file, ut_reader_header(r), t, wrong);
+	else
+		print_text(file, ut_reader_header(r), t, wrong);
+	fflush(stdout);
+	if (wrong)
+		cli_warn("%s", wrong);
+	free(t->vms);
+	free(t->stats);
+	free(t);
+	ut_reader_close(r);
+	return wrong ? EXIT_FAILED : EXIT_OK;
+}
+
+static void print_help(void)
+{
+	printf("usage: unsync info FILE... [options]\n\n"
+	       "Says what a trace holds: how it was captured, events by kind, VMs, exits by reason, what\n"
+	       "was lost, and whether it is complete. FILE may be - for standard input.\n\n"
+	       "  -j, --json   JSON, an object a line for each file\n"
+	       "  -h, --help   this text\n\n"
+	       "Exit status: 0 good, 1 damaged or cut off (what can be read is counted), 2 usage.\n");
+}
+
+int cli_info(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool json = false;
+	int opt, ret = EXIT_OK;
+
+	opterr = 0;
+	optind = 0;
+	while ((opt = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		switch (opt) {
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			print_help();
+			return EXIT_OK;
+		default:
+			return cli_usage("info", "no option '%s'", argv[optind - 1]);
+		}
+	}
+	if (optind == argc)
+		return cli_usage("info", "no file given");
+	for (int i = optind; i < argc; i++) {
+		if (!json && i > optind)
+			printf("\n");
+		if (inform(argv[i], json))
+			ret = EXIT_FAILED;
+	}
+	return ret;
+}
