@@ -673,7 +673,7 @@ both void x_content(struct ut_codec *c, bool enc, struct ut_page *p)
 {
 	struct memory *m = &c->m;
 	uint64_t guess[ENTRY_CANDIDATES], base = p->gfn << 12, known, v;
-	struct ut_entry *out = c->entries + c->n_entries;
+	struct ut_entry *out = enc ? NULL : c->entries + c->n_entries;
 	const struct ut_entry *in = p->entries, *in_end = p->n ? in + p->n : in;
 	unsigned int n = 0, sel, run = 0, left = 0;
 
