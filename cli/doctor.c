@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* unsync doctor: can this host capture, and if not, what to do about it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "collector/capture.h"
+#include "collector/exact.h"
+#include "collector/host.h"
+
+#define RING_BYTES (64u << 10)
+
+/* One line: what was looked at, how it is, and what helps. Returns @ok. */
+static bool say(bool ok, const char *what, const char *state, const char *remedy)
+{
+	printf("%-8s %-18s %s%s%s\n", ok ? "ok" : "missing", what, state, !ok && remedy ? "; " : "",
+	       !ok && remedy ? remedy : "");
+	return ok;
+}
+
+static bool check_device(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), e = errno;
+	char state[64];
+
+	if (fd >= 0) {
+		close(fd);
+		return say(true, "/dev/kvm", "can be opened", NULL);
+	}
+	snprintf(state, sizeof(state), "%.60s", strerror(e));
+	return say(false, "/dev/kvm", state, "needed to run guests, not to record them");
+}
+
+static bool check_paging(const struct host *h)
+{
+	if (!h->has_kvm)
+		return false;
+	if (!strcmp(h->backend, "kvm_amd"))
+		return say(!h->nested_paging, "shadow paging", h->nested_paging ? "NPT is in use" : "yes",
+			   "load kvm_amd with npt=0 while no guest runs");
+	if (!strcmp(h->backend, "kvm_intel"))
+		return say(!h->nested_paging, "shadow paging", h->nested_paging ? "EPT is in use" : "yes",
+			   "load kvm_intel with ept=0 while no guest runs");
+	return say(true, "shadow paging", "not told by this KVM; whether guests have shadow pages "
+					  "is seen when one runs", NULL);
+}
+
+static int no_record(void *arg, const void *data, size_t size)
+{
+	(void)arg;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+/* The only proof that a hook works is to attach it. No process is a target, so nothing is recorded. */
+static bool check_hooks(const struct host *h, bool verbose)
+{
+	struct capture_options options = { .ring_bytes = RING_BYTES,
+					   .verbose = verbose,
+					   .record = no_record };
+	struct capture *c;
+	struct ut_error err;
+	char name[HOST_TEXT], text[HOST_TEXT * 2];
+	size_t missing = 0;
+
+	c = capture_start(h, &options, &err);
+	if (!c)
+		return say(false, "BPF programs", err.text, NULL);
+	for (size_t i = 0; i < collector_n_hooks; i++) {
+		const char *why = capture_missing(c, i);
+
+		if (!why)
+			continue;
+		missing++;
+		snprintf(text, sizeof(text), "%s: %s; traces will lack %s",
+			 host_hook_name(&collector_hooks[i], name), why, collector_hooks[i].without);
+		say(false, "hook", text, NULL);
+	}
+	snprintf(text, sizeof(text), "%zu of %zu hooks attached", collector_n_hooks - missing,
+		 collector_n_hooks);
+	say(true, "BPF programs", text, NULL);
+	capture_free(c);
+	return true;
+}
+
+static void check_exact(const struct host *h)
+{
+	if (!h->exact_parameter[0])
+		say(false, "exact captures", "this KVM's mmu_try_to_unsync_pages() is not understood",
+		    "record without --exact");
+	else
+		say(exact_loaded(), "exact captures",
+		    exact_loaded() ? "module unsync_exact is loaded" : "module unsync_exact is not loaded",
+		    "make -C collector/exact, then insmod collector/exact/unsync_exact.ko");
+}
+
+static bool examine(const struct host *h, bool verbose)
+{
+	bool ok = true, root = geteuid() == 0;
+
+	printf("%-8s %-18s %s\n", "", "kernel", h->kernel);
+	ok &= say(root, "privileges", root ? "root" : "not root",
+		  "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN") ||
+	      !access("/sys/kernel/tracing/events", R_OK);
+	ok &= say(h->has_btf, "kernel types", h->has_btf ? "BTF is there" : "no BTF",
+		  "use a kernel with CONFIG_DEBUG_INFO_BTF");
+	ok &= say(h->has_kvm, "KVM", h->has_kvm ? h->kvm : "not loaded",
+		  "load kvm_amd or kvm_intel; the CPU must have SVM or VMX");
+	check_device();
+	ok &= check_paging(h);
+	if (h->has_kvm && h->has_btf) {
+		ok &= say(h->kvm_has_btf, "KVM's types", h->kvm_has_btf ? "BTF is there" : "no BTF",
+			  "use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES");
+		ok &= say(h->has_role && h->known_memslots, "KVM's structures",
+			  h->has_role && h->known_memslots ? "understood" : "not understood",
+			  "Linux 5.17 or later is needed");
+	}
+	if (h->kvm_has_btf && h->has_role && h->known_memslots)
+		ok &= check_hooks(h, verbose);
+	check_exact(h);
+	return ok;
+}
+
+static void print_help(void)
+{
+	puts("usage: unsync doctor [-v]\n\n"
+	     "Says what this host lacks for recording guests, and what helps. Changes nothing.\n\n"
+	     "  -v, --verbose   show what libbpf and the kernel's verifier say\n"
+	     "  -h, --help      this text\n\n"
+	     "Exit status: 0 native captures work here, 1 they do not, 2 wrong usage.");
+}
+
+int cli_doctor(int argc, char **argv)
+{
+	static const struct option longs[] = { { "verbose", 0, NULL, 'v' },
+					       { "help", 0, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
+	bool verbose = false, ok;
+	struct host host;
+	int c;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "vh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'v':
+			verbose = true;
+			break;
+		case 'h':
+			print_help();
+			return EXIT_OK;
+		default:
+			return cli_usage("doctor", "unknown option '%s'", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return cli_usage("doctor", "'%s' is not expected", argv[optind]);
+	host_probe(&host);
+	ok = examine(&host, verbose);
+	host_release(&host);
+	puts(ok ? "Native captures work on this host." : "Captures do not work on this host.");
+	return ok ? EXIT_OK : EXIT_FAILED;
+}

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "collector/capture.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "unsync.skel.h"
+
+struct hook_state {
+	struct bpf_program *program;
+	struct bpf_link *link;
+	const char *missing; /* why it is not in use; NULL: it is */
+	uint64_t misses;     /* seen so far */
+};
+
+struct capture {
+	struct capture_options opt;
+	const struct host *host;
+	struct unsync_bpf *skel;
+	struct ring_buffer *ring;
+	struct hook_state *hooks; /* as many as collector_hooks */
+	uint64_t lost[REC_LOST_SLOTS];
+	bool refused; /* record() returned -1 */
+};
+
+static bool libbpf_talks;
+
+/* The kernel's own words on the last failure, for the one line that the user gets. */
+static char libbpf_said[160];
+
+static __attribute__((format(printf, 2, 0))) int hear_libbpf(enum libbpf_print_level level,
+							     const char *fmt, va_list ap)
+{
+	char line[1024];
+
+	if (level == LIBBPF_DEBUG && !libbpf_talks)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	if (level == LIBBPF_WARN && !libbpf_said[0])
+		snprintf(libbpf_said, sizeof(libbpf_said), "%.150s", line);
+	return libbpf_talks ? fputs(line, stderr) : 0;
+}
+
+/* ---- loading ---- */
+
+static uint64_t ring_size(uint64_t wanted)
+{
+	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	while (size < wanted && size < 1ull << 31)
+		size *= 2;
+	return size;
+}
+
+static void configure(struct capture *c)
+{
+	const struct role_layout *role = &c->host->role;
+	uint64_t size = ring_size(c->opt.ring_bytes);
+	struct unsync_bpf__rodata *ro = c->skel->rodata;
+
+	bpf_map__set_max_entries(c->skel->maps.ring, (uint32_t)size);
+	ro->wake_bytes = size / 4 < 1 << 20 ? size / 4 : 1 << 20;
+	ro->attached = c->opt.attached;
+	ro->role_direct = role_mask(role->direct);
+	ro->role_passthrough = role_mask(role->passthrough);
+	ro->role_invalid = role_mask(role->invalid);
+	ro->role_smm = role_mask(role->smm);
+	ro->ret_fixed = c->host->ret_fixed;
+	ro->ret_spurious = c->host->ret_spurious;
+}
+
+static bool is_function(const struct hook *hook)
+{
+	return hook->type == HOOK_FENTRY || hook->type == HOOK_FEXIT;
+}
+
+/* @functions: also those that hook functions, which some kernels refuse to load at all. */
+static int try_load(struct capture *c, bool functions)
+{
+	c->skel = unsync_bpf__open();
+	if (!c->skel)
+		return -errno;
+	configure(c);
+	for (size_t i = 0; i < collector_n_hooks; i++) {
+		const struct hook *hook = &collector_hooks[i];
+		struct hook_state *s = &c->hooks[i];
+
+		s->program = bpf_object__find_program_by_name(c->skel->obj, hook->program);
+		s->missing = NULL;
+		if (!s->program)
+			s->missing = "not built in";
+		else if (!host_has_hook(c->host, hook))
+			s->missing = "this kernel has none that fits";
+		else if (is_function(hook) && !functions)
+			s->missing = "this kernel refuses programs on functions";
+		else
+			bpf_program__set_autoload(s->program, true);
+	}
+	return unsync_bpf__load(c->skel);
+}
+
+static int load(struct capture *c, struct ut_error *err)
+{
+	int r = try_load(c, true);
+
+	if (!r)
+		return 0;
+	unsync_bpf__destroy(c->skel);
+	c->skel = NULL;
+	r = try_load(c, false);
+	if (!r)
+		return 0;
+	if (r == -EPERM)
+		return ut_error_set(err, "the kernel does not permit BPF programs; run as root");
+	libbpf_said[strcspn(libbpf_said, "\n")] = '\0';
+	return ut_error_set(err, "the kernel refuses the collector's BPF programs (%s); "
+				 "'unsync doctor -v' shows why", libbpf_said);
+}
+
+/* ---- attaching ---- */
+
+static size_t hook_index(const char *program)
+{
+	size_t i = 0;
+
+	while (i < collector_n_hooks && strcmp(collector_hooks[i].program, program))
+		i++;
+	return i;
+}
+
+/* Levels may be lowered after they were decided upon only where huge pages are split. */
+static bool is_wanted(const struct capture *c, const struct hook *hook)
+{
+	size_t first;
+
+	if (!hook->fallback_of)
+		return true;
+	first = hook_index(hook->fallback_of);
+	if (first < collector_n_hooks && !c->hooks[first].missing)
+		return !strcmp(hook->program, "set_spte") && c->host->nx_huge_pages;
+	return true;
+}
+
+static void attach(struct capture *c, size_t i)
+{
+	const struct hook *hook = &collector_hooks[i];
+	struct hook_state *s = &c->hooks[i];
+
+	if (s->missing)
+		return;
+	if (!is_wanted(c, hook)) {
+		s->missing = "";
+		return;
+	}
+	s->link = bpf_program__attach(s->program);
+	if (s->link)
+		return;
+	if (hook->type == HOOK_TP)
+		s->missing = "cannot be attached; is tracefs mounted and readable?";
+	else
+		s->missing = "cannot be attached";
+}
+
+const char *capture_missing(const struct capture *c, size_t i)
+{
+	const char *why = c->hooks[i].missing;
+
+	if (!why || !why[0])
+		return NULL;
+	/* What a fallback of this one makes up for is not missing. */
+	for (size_t k = 0; k < collector_n_hooks; k++) {
+		if (collector_hooks[k].fallback_of && !c->hooks[k].missing &&
+		    !strcmp(collector_hooks[k].fallback_of, collector_hooks[i].program))
+			return NULL;
+	}
+	if (collector_hooks[i].fallback_of) {
+		size_t first = hook_index(collector_hooks[i].fallback_of);
+
+		if (first < collector_n_hooks && !c->hooks[first].missing)
+			return NULL;
+	}
+	return why;
+}
+
+static int check_vital(const struct capture *c, struct ut_error *err)
+{
+	char name[HOST_TEXT];
+
+	for (size_t i = 0; i < collector_n_hooks; i++) {
+		const struct hook *hook = &collector_hooks[i];
+
+		if (hook->vital && capture_missing(c, i))
+			return ut_error_set(err, "%s: %s; without it a trace would lack %s",
+					    host_hook_name(hook, name), capture_missing(c, i),
+					    hook->without);
+	}
+	return 0;
+}
+
+static int take(void *arg, void *data, size_t size)
+{
+	struct capture *c = arg;
+
+	if (c->opt.record(c->opt.arg, data, size)) {
+		c->refused = true;
+		return -1;
+	}
+	return 0;
+}
+
+static int check_host(const struct host *host, struct ut_error *err)
+{
+	if (!host->has_kvm)
+		return ut_error_set(err, "KVM is not there; load kvm_amd or kvm_intel");
+	if (!host->has_btf)
+		return ut_error_set(err, "the kernel has no type information (/sys/kernel/btf/vmlinux); "
+					 "use a kernel with CONFIG_DEBUG_INFO_BTF");
+	if (!host->kvm_has_btf)
+		return ut_error_set(err, "the types of KVM cannot be read; load kvm, run as root, and "
+					 "use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES");
+	if (!host->has_role || !host->known_memslots)
+		return ut_error_set(err, "this kernel's KVM keeps its shadow pages in a way that is not "
+					 "understood; Linux 5.17 or later is needed");
+	return 0;
+}
+
+struct capture *capture_start(const struct host *host, const struct capture_options *options,
+			      struct ut_error *err)
+{
+	struct capture *c;
+
+	if (check_host(host, err))
+		return NULL;
+	c = calloc(1, sizeof(*c));
+	if (c)
+		c->hooks = calloc(collector_n_hooks, sizeof(*c->hooks));
+	if (!c || !c->hooks) {
+		ut_error_set(err, "out of memory");
+		free(c);
+		return NULL;
+	}
+	c->opt = *options;
+	c->host = host;
+	libbpf_talks = options->verbose;
+	libbpf_said[0] = '\0';
+	libbpf_set_print(hear_libbpf);
+	if (load(c, err))
+		goto fail;
+	for (size_t i = 0; i < collector_n_hooks; i++)
+		attach(c, i);
+	if (check_vital(c, err))
+		goto fail;
+	c->ring = ring_buffer__new(bpf_map__fd(c->skel->maps.ring), take, c, NULL);
+	if (!c->ring) {
+		ut_error_set(err, "cannot map the ring of %llu bytes: %s; ask for a smaller one",
+			     (unsigned long long)ring_size(options->ring_bytes), strerror(errno));
+		goto fail;
+	}
+	return c;
+fail:
+	capture_free(c);
+	return NULL;
+}
+
+int capture_add_target(struct capture *c, pid_t pid, struct ut_error *err)
+{
+	uint32_t tgid = (uint32_t)pid;
+	uint8_t yes = 1;
+
+	if (bpf_map__update_elem(c->skel->maps.targets, &tgid, sizeof(tgid), &yes, sizeof(yes),
+				 BPF_ANY))
+		return ut_error_set(err, "cannot record process %d: %s", (int)pid, strerror(errno));
+	return 0;
+}
+
+/* ---- running ---- */
+
+/* The ring wakes nobody for a few records, so it is looked into after every wait. */
+int capture_poll(struct capture *c, int timeout_ms, struct ut_error *err)
+{
+	int r = ring_buffer__poll(c->ring, timeout_ms);
+
+	if (r >= 0 && !c->refused)
+		r = ring_buffer__consume(c->ring);
+	if (c->refused)
+		return -1;
+	if (r < 0 && r != -EINTR)
+		return ut_error_set(err, "cannot read the ring: %s", strerror(-r));
+	return 0;
+}
+
+static void detach(struct capture *c)
+{
+	for (size_t i = 0; c->hooks && i < collector_n_hooks; i++) {
+		bpf_link__destroy(c->hooks[i].link);
+		c->hooks[i].link = NULL;
+	}
+}
+
+int capture_stop(struct capture *c, struct ut_error *err)
+{
+	detach(c);
+	return capture_poll(c, 0, err);
+}
+
+static int report(struct capture *c, unsigned int slot, uint64_t now,
+		  int (*lost)(void *, unsigned int, unsigned int, uint64_t), void *arg)
+{
+	uint64_t before = c->lost[slot];
+
+	c->lost[slot] = now;
+	if (now <= before)
+		return 0;
+	return lost(arg, slot / REC_KINDS, slot % REC_KINDS, now - before);
+}
+
+/* Times that a program did not run because it was running already. */
+static uint64_t sum_misses(struct capture *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < collector_n_hooks; i++) {
+		struct bpf_prog_info info = {};
+		uint32_t len = sizeof(info);
+
+		if (c->hooks[i].missing)
+			continue;
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(c->hooks[i].program), &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+int capture_losses(struct capture *c, bool final,
+		   int (*lost)(void *arg, unsigned int cause, unsigned int kind, uint64_t count),
+		   void *arg)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = bpf_map__fd(c->skel->maps.lost);
+	uint64_t *values, sum;
+	int r = 0;
+
+	if (cpus <= 0)
+		return 0;
+	values = calloc((size_t)cpus, sizeof(*values));
+	if (!values)
+		return 0;
+	for (uint32_t slot = REC_KINDS; slot < REC_LOST_SLOTS && !r; slot++) {
+		if (slot / REC_KINDS == UT_LOST_RING_FULL || bpf_map_lookup_elem(fd, &slot, values))
+			continue;
+		sum = 0;
+		for (int i = 0; i < cpus; i++)
+			sum += values[i];
+		r = report(c, slot, sum, lost, arg);
+	}
+	free(values);
+	if (!r)
+		r = report(c, UT_LOST_RECURSION * REC_KINDS, sum_misses(c), lost, arg);
+	if (!r && final && c->skel->bss->lost_pending)
+		r = lost(arg, UT_LOST_RING_FULL, c->skel->bss->lost_kind, c->skel->bss->lost_pending);
+	return r;
+}
+
+int capture_exits(struct capture *c,
+		  int (*add)(void *arg, const struct exit_key *key, const struct exit_sum *sum),
+		  void *arg)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = bpf_map__fd(c->skel->maps.exits), r = 0;
+	struct exit_key key, *previous = NULL;
+	struct exit_sum *values, sum;
+
+	if (cpus <= 0)
+		return 0;
+	values = calloc((size_t)cpus, sizeof(*values));
+	if (!values)
+		return 0;
+	while (!r && !bpf_map_get_next_key(fd, previous, &key)) {
+		previous = &key;
+		if (bpf_map_lookup_elem(fd, &key, values))
+			continue;
+		sum = (struct exit_sum){ 0 };
+		for (int i = 0; i < cpus; i++) {
+			sum.count += values[i].count;
+			sum.ns += values[i].ns;
+		}
+		r = add(arg, &key, &sum);
+	}
+	free(values);
+	return r;
+}
+
+void capture_free(struct capture *c)
+{
+	if (!c)
+		return;
+	detach(c);
+	ring_buffer__free(c->ring);
+	unsync_bpf__destroy(c->skel);
+	free(c->hooks);
+	free(c);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A running capture: BPF programs loaded and attached, records coming in.
+ *
+ * Everything that it puts into the kernel hangs on file descriptors of this process and is gone
+ * with it, however it ends.
+ */
+#ifndef UNSYNC_COLLECTOR_CAPTURE_H
+#define UNSYNC_COLLECTOR_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "collector/host.h"
+#include "collector/ring.h"
+#include "trace/trace.h"
+
+struct capture_options {
+	uint64_t ring_bytes; /* rounded up to a power of two of pages */
+	bool attached;	     /* the targets may have been running for a while */
+	bool verbose;	     /* pass on what libbpf says */
+	/* Takes a record; returns 0, or -1 to make capture_poll() return at once. */
+	int (*record)(void *arg, const void *data, size_t size);
+	void *arg;
+};
+
+struct capture;
+
+/**
+ * capture_start() - load the programs and attach as many as this kernel takes
+ * @host: after host_probe(); outlives the capture
+ * @options: copied
+ * @err: set on failure, with a remedy
+ *
+ * Nothing is recorded before a target is added. Return: a capture, or NULL.
+ */
+struct capture *capture_start(const struct host *host, const struct capture_options *options,
+			      struct ut_error *err);
+
+/**
+ * capture_missing() - why a hook is not in use
+ * @c: the capture
+ * @hook: index into collector_hooks
+ *
+ * Return: NULL if it is in use, or if the hook that it would replace is; else a short reason.
+ */
+const char *capture_missing(const struct capture *c, size_t hook);
+
+/**
+ * capture_add_target() - record the VMs of a process, and of those that it forks from now on
+ * @pid: of the process
+ *
+ * Return: 0 or -1.
+ */
+int capture_add_target(struct capture *c, pid_t pid, struct ut_error *err);
+
+/**
+ * capture_poll() - hand over the records that are there
+ * @timeout_ms: how long to wait if none are
+ *
+ * Return: 0, also if a signal came; -1 if record() returned -1 or the ring is broken.
+ */
+int capture_poll(struct capture *c, int timeout_ms, struct ut_error *err);
+
+/**
+ * capture_stop() - detach all programs and hand over what is left in the ring
+ */
+int capture_stop(struct capture *c, struct ut_error *err);
+
+/**
+ * capture_losses() - what was lost since the last call and is in no record
+ * @c: the capture
+ * @lost: called with cause (enum ut_lost_cause), kind (0: any) and count
+ *
+ * Full rings are told by the records themselves, except for those after which none came:
+ * @final asks for these, once, after capture_stop().
+ */
+int capture_losses(struct capture *c, bool final,
+		   int (*lost)(void *arg, unsigned int cause, unsigned int kind, uint64_t count),
+		   void *arg);
+
+/**
+ * capture_exits() - go through the exits summed so far
+ */
+int capture_exits(struct capture *c,
+		  int (*add)(void *arg, const struct exit_key *key, const struct exit_sum *sum),
+		  void *arg);
+
+/**
+ * capture_free() - detach and unload; NULL is allowed
+ */
+void capture_free(struct capture *c);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What this host's kernel offers a collector. Everything is found in the kernel's own type
+ * information (BTF) and in sysfs, never concluded from a version number.
+ */
+#ifndef UNSYNC_COLLECTOR_HOST_H
+#define UNSYNC_COLLECTOR_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/trace.h"
+
+struct btf;
+
+/* Where each bit field of KVM's union kvm_mmu_page_role lies in this kernel. */
+struct role_field {
+	uint8_t shift;
+	uint8_t width; /* 0: this kernel has no such field */
+};
+
+struct role_layout {
+	struct role_field level, quadrant, direct, access, invalid, efer_nx, cr0_wp;
+	struct role_field smep_not_wp, smap_not_wp, ad_disabled, guest_mode, passthrough, smm;
+	struct role_field entry_size;	/* one bit that tells 4-byte from 8-byte entries */
+	bool entry_size_means_8;	/* what it means if set; it was turned round once */
+};
+
+enum hook_type { HOOK_TP_BTF, HOOK_TP, HOOK_FENTRY, HOOK_FEXIT };
+
+/* One BPF program of the collector and the place in the kernel that it wants. */
+struct hook {
+	const char *program;	/* its name in collector/unsync.bpf.c */
+	const char *target;	/* tracepoint or function */
+	const char *parameters; /* how the prototype must begin: p pointer, i integer; "" any */
+	enum hook_type type;
+	const char *fallback_of; /* used only if this program could not be */
+	const char *without;	 /* what a trace lacks if neither can */
+	bool vital;		 /* without it a capture is worth nothing */
+};
+
+extern const struct hook collector_hooks[];
+extern const size_t collector_n_hooks;
+
+#define HOST_TEXT 192
+
+struct host {
+	char kernel[HOST_TEXT];	   /* release and version */
+	char cpu[HOST_TEXT];	   /* model name */
+	char kvm[HOST_TEXT];	   /* "kvm_amd npt=0 nested=0, kvm tdp_mmu=0" */
+	char backend[32];	   /* "kvm_amd", "kvm_intel", "" if unknown */
+	bool has_btf;		   /* the kernel has type information */
+	bool has_kvm;		   /* kvm is there, loaded or built in */
+	bool kvm_has_btf;	   /* and so are its types */
+	bool nested_paging;	   /* EPT or NPT in use: no guest has shadow pages */
+	bool tdp_mmu;		   /* the TDP MMU is on; without consequence for shadow paging */
+	bool nx_huge_pages;	   /* huge pages are split where code is fetched */
+	bool known_memslots;	   /* guest memory can be found: slots are in trees */
+	struct role_layout role;
+	bool has_role;		   /* role is filled in */
+	int ret_fixed, ret_spurious; /* KVM's results of fast_page_fault; -1 unknown */
+	char exact_parameter[32];  /* "can_unsync", "synchronizing", or "" if not understood */
+	const struct btf *kvm_btf; /* where KVM's types are: the kernel's or the module's */
+	struct btf *vmlinux_btf, *module_btf;
+};
+
+/**
+ * host_probe() - find out about the running kernel; never fails, what is missing is marked so
+ * @host: filled in; free with host_release()
+ */
+void host_probe(struct host *host);
+
+/**
+ * host_release() - free what host_probe() loaded
+ */
+void host_release(struct host *host);
+
+/**
+ * host_has_hook() - does this kernel have the place that a hook wants, with fitting parameters?
+ * @host: after host_probe()
+ * @hook: one of collector_hooks
+ *
+ * Whether the kernel lets a program be attached there is known only once it is tried.
+ */
+bool host_has_hook(const struct host *host, const struct hook *hook);
+
+/**
+ * host_hook_name() - "tracepoint kvm_mmu_get_page", "function kvm_set_cr3"
+ * @hook: one of collector_hooks
+ * @text: at least HOST_TEXT bytes
+ *
+ * Return: @text.
+ */
+const char *host_hook_name(const struct hook *hook, char *text);
+
+/**
+ * role_layout_from_btf() - find the role's bit fields
+ * @btf: holds union kvm_mmu_page_role, alone or in its base
+ * @layout: filled in
+ *
+ * Return: 0, or -1 if there is no such union or it lacks a field that is needed.
+ */
+int role_layout_from_btf(const struct btf *btf, struct role_layout *layout);
+
+/**
+ * role_normalise() - a page's role as KVM has it, as UT_ROLE_* bits
+ */
+uint32_t role_normalise(const struct role_layout *layout, uint32_t raw);
+
+/**
+ * role_mask() - the bits of a field in place; 0 if the kernel has no such field
+ */
+uint32_t role_mask(struct role_field field);
+
+/**
+ * host_vm_name() - what a VM is called: the VMM's -name option, else its program
+ * @pid: process that owns it
+ * @comm: its name as the kernel has it, used if its command line cannot be read
+ * @name: result, always terminated
+ * @size: of @name, bytes
+ */
+void host_vm_name(uint32_t pid, const char *comm, char *name, size_t size);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The few kernel types that the BPF program touches, each with only the fields it reads. Their
+ * offsets are filled in when the program is loaded, from the type information of the kernel and
+ * of its kvm module; so nothing here depends on a kernel version. A field that only some kernels
+ * have is asked for with bpf_core_field_exists() before it is read.
+ */
+#ifndef UNSYNC_COLLECTOR_KVM_TYPES_H
+#define UNSYNC_COLLECTOR_KVM_TYPES_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct mm_struct;
+
+struct task_struct {
+	int pid;
+	int tgid;
+	unsigned int flags;
+	struct mm_struct *mm;
+	char comm[16];
+};
+
+struct rb_node {
+	struct rb_node *rb_right;
+	struct rb_node *rb_left;
+};
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
+/* Since 5.17 the slots of an address space hang in trees, two generations of nodes in each slot. */
+struct kvm_memory_slot {
+	struct rb_node gfn_node[2];
+	__u64 base_gfn;
+	unsigned long npages;
+	unsigned long userspace_addr;
+};
+
+struct kvm_memslots {
+	struct rb_root gfn_tree;
+	int node_idx;
+};
+
+struct kvm_vm_stat {
+	__u64 mmu_shadow_zapped;
+	__u64 mmu_pte_write;
+	__u64 mmu_pde_zapped;
+	__u64 mmu_flooded;
+	__u64 mmu_recycled;
+	__u64 mmu_cache_miss;
+	__u64 mmu_unsync;
+};
+
+struct kvm_vcpu_stat {
+	__u64 pf_taken;
+	__u64 pf_fixed;
+	__u64 pf_emulate;
+	__u64 pf_spurious;
+	__u64 pf_fast;
+	__u64 pf_mmio_spte_created;
+	__u64 pf_guest;
+	__u64 tlb_flush;
+	__u64 invlpg;
+	__u64 exits;
+	__u64 insn_emulation;
+};
+
+struct kvm {
+	struct mm_struct *mm;
+	struct kvm_memslots *memslots[1]; /* one or two address spaces: never indexed directly */
+	struct kvm_vm_stat stat;
+};
+
+struct kvm_vcpu_arch {
+	unsigned long cr0;
+	unsigned long cr3;
+	unsigned long cr4;
+	__u64 efer;
+};
+
+struct kvm_vcpu {
+	struct kvm *kvm;
+	int vcpu_id;
+	struct kvm_vcpu_arch arch;
+	struct kvm_vcpu_stat stat;
+};
+
+union kvm_mmu_page_role {
+	__u32 word; /* its bits are sorted out in user space, see collector/host.h */
+};
+
+struct kvm_mmu_page {
+	bool unsync;
+	union kvm_mmu_page_role role;
+	__u64 gfn;
+};
+
+struct kvm_page_fault {
+	__u8 goal_level;
+};
+
+struct trace_event_raw_kvm_exit {
+	unsigned int exit_reason;
+	__u32 isa;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The records that the BPF program puts into the ring for collector/assemble.c: a contract between
+ * these two parts of one build, never written to a file.
+ *
+ * A record tells what a hook saw, raw: assemble.c turns the page's role into ours, compares tables
+ * with what it last knew of them, and drops what no reader of a trace wants.
+ *
+ * Every byte of a record is set, padding included: a reserved record holds old ring content.
+ */
+#ifndef UNSYNC_COLLECTOR_RING_H
+#define UNSYNC_COLLECTOR_RING_H
+
+#include <stdint.h>
+
+#include "trace/event.h"
+
+/* Kinds of record that are no kind of event. They fit below REC_KINDS, as do all events of ours. */
+enum {
+	REC_VM_STATS = UT_KIND_END, /* KVM's own counters of a VM or a vCPU, as it ends */
+	REC_KINDS = 32,
+};
+
+/*
+ * Where a record counts among what its kind alone does not say. Walk events are no records of
+ * their own: they are gathered in the fault.
+ */
+struct rec_head {
+	uint64_t time; /* CLOCK_MONOTONIC, ns */
+	uint32_t lost; /* records that found no room between the previous record and this one */
+	uint8_t lost_kind; /* their kind; 0: of several kinds */
+	uint8_t kind;
+	uint16_t vm;
+	uint16_t vcpu;
+	uint16_t pad[3];
+};
+
+/* UT_STATE */
+struct rec_state {
+	struct rec_head head;
+	uint64_t cr0, cr3, cr4, efer;
+};
+
+/*
+ * UT_CR: value, register. UT_INVLPG: address. UT_INVPCID: address, type and PCID << 8.
+ * UT_PV_FLUSH: mask of vCPUs, 1 if it holds for the issuer alone. UT_AD: gfn, index | size << 16 |
+ * dirty << 24. UT_HOST_RESYNC: ns, pages. UT_VM_GONE: nothing.
+ */
+struct rec_value {
+	struct rec_head head;
+	uint64_t a, b;
+};
+
+/* UT_FAULT */
+struct rec_fault {
+	struct rec_head head;
+	uint64_t begin; /* when the host began to handle it, CLOCK_MONOTONIC, ns */
+	uint64_t gva;
+	uint64_t walk[UT_MAX_LEVELS];
+	uint32_t error;
+	uint8_t top, bottom;
+	uint8_t outcome;
+	uint8_t map_level;
+};
+
+#define REC_WRITE_MAX 64
+
+/* UT_WRITE, trapped */
+struct rec_write {
+	struct rec_head head;
+	uint64_t gpa;
+	uint32_t bytes; /* may exceed REC_WRITE_MAX; then the rest of data is not known */
+	uint32_t pad;
+	uint8_t data[REC_WRITE_MAX];
+};
+
+#define REC_PAGE_UNSYNC 0x01u
+#define REC_PAGE_READ 0x02u	  /* a struct rec_table: words hold the guest's table */
+#define REC_PAGE_UNREADABLE 0x04u /* it could not be read although the guest lives */
+
+/* UT_PAGE_*, UT_HOST_UNSYNC, UT_HOST_SYNC */
+struct rec_page {
+	struct rec_head head;
+	uint64_t sp; /* address of the shadow page's descriptor: who it is, while it lives */
+	uint64_t gfn;
+	uint32_t role; /* as KVM has it */
+	uint32_t flags;
+};
+
+struct rec_table {
+	struct rec_page page;
+	uint64_t words[UT_TABLE_ENTRIES];
+};
+
+/* UT_VM */
+struct rec_vm {
+	struct rec_head head;
+	uint32_t pid;
+	uint32_t pad;
+	char comm[16];
+};
+
+/*
+ * The counters of KVM that are stored, in the order of rec_stats.values; collector/assemble.c
+ * names them in the same order. One that a kernel lacks is REC_STAT_ABSENT.
+ */
+#define REC_STAT_ABSENT UINT64_MAX
+#define REC_VM_STATS_LIST(X)                                                                       \
+	X(mmu_shadow_zapped)                                                                       \
+	X(mmu_pte_write)                                                                           \
+	X(mmu_pde_zapped)                                                                          \
+	X(mmu_flooded)                                                                             \
+	X(mmu_recycled)                                                                            \
+	X(mmu_cache_miss)                                                                          \
+	X(mmu_unsync)
+#define REC_VCPU_STATS_LIST(X)                                                                     \
+	X(exits)                                                                                   \
+	X(pf_taken)                                                                                \
+	X(pf_fixed)                                                                                \
+	X(pf_emulate)                                                                              \
+	X(pf_spurious)                                                                             \
+	X(pf_fast)                                                                                 \
+	X(pf_mmio_spte_created)                                                                    \
+	X(pf_guest)                                                                                \
+	X(tlb_flush)                                                                               \
+	X(invlpg)                                                                                  \
+	X(insn_emulation)
+#define REC_STATS_MAX 12
+
+/*
+ * REC_VM_STATS: of the VM if head.vcpu is UT_NO_VCPU; then one more value follows, the number of
+ * pages that were zapped once more after having been roots in use, which KVM counts twice.
+ */
+struct rec_stats {
+	struct rec_head head;
+	uint64_t values[REC_STATS_MAX];
+};
+
+/* The per-CPU counters of what was lost: index cause * REC_KINDS + kind. */
+#define REC_LOST_SLOTS ((UT_LOST_IMPORT + 1) * REC_KINDS)
+
+/* Key and value of the map of exits, summed by the BPF program. */
+struct exit_key {
+	uint16_t vm;
+	uint16_t vcpu;
+	uint32_t reason;
+	uint32_t isa;
+};
+
+struct exit_sum {
+	uint64_t count;
+	uint64_t ns;
+};
+
+#endif
