@@ -12,7 +12,8 @@
 static void print_help(void)
 {
 	printf("usage: unsync models [NAME...] [--json]\n\n"
-	       "Lists the models of shadow-paging designs with their options, defaults and ranges.\n\n"
+	       "Lists the models of shadow-paging designs with their options, defaults and "
+	       "ranges.\n\n"
 	       "      --json   as JSON\n"
 	       "  -h, --help   this text\n\n"
 	       "Options are set with 'unsync replay --model NAME:option=value,option=value'.\n");
@@ -62,8 +63,8 @@ static json_t *choices_json(const char *choices)
 
 static json_t *option_json(const struct um_option *o)
 {
-	json_t *json = json_pack("{ss,ss,ss,ss}", "name", o->name, "type", type_name(o->type), "default",
-				 o->def, "help", o->help);
+	json_t *json = json_pack("{ss,ss,ss,ss}", "name", o->name, "type", type_name(o->type),
+				 "default", o->def, "help", o->help);
 
 	if (o->type == UM_OPT_NUMBER) {
 		json_object_set_new(json, "min", json_integer((json_int_t)o->min));
@@ -134,7 +135,8 @@ int cli_models(int argc, char **argv)
 	}
 	for (int i = optind; i < argc; i++) {
 		if (!um_model_find(argv[i]))
-			return cli_usage("models", "no model '%s'; 'unsync models' lists them", argv[i]);
+			return cli_usage("models", "no model '%s'; 'unsync models' lists them",
+					 argv[i]);
 	}
 	return list(argv + optind, argc - optind, json);
 }

@@ -35,7 +35,8 @@ static void print_help(void)
 	       "  -m, --model LIST    which models (default: all); may be given more than once\n"
 	       "                        all          every built-in model\n"
 	       "                        a,b          these, with their defaults\n"
-	       "                        a:x=1,y=2    this one, with options (commas separate options\n"
+	       "                        a:x=1,y=2    this one, with options (commas separate "
+	       "options\n"
 	       "                                     after a colon, models without one)\n"
 	       "  -o, --output FILE   write results as JSON; - is standard output\n"
 	       "      --passes N      measured passes, 1 to %d (default %d), after %d to warm up\n"
@@ -43,7 +44,8 @@ static void print_help(void)
 	       "      --format F      table (default), json or csv on standard output\n"
 	       "  -q, --quiet         no progress bar; no table unless --format asks for it\n"
 	       "  -h, --help          this text\n\n"
-	       "Example: unsync replay fork.utrace --model all --model oos-per-root:globals=0 -o fork.json\n"
+	       "Example: unsync replay fork.utrace --model all --model oos-per-root:globals=0 -o "
+	       "fork.json\n"
 	       "'unsync models' lists the models and their options.\n",
 	       UR_MAX_PASSES, DEFAULT_PASSES, UR_WARMUP);
 }
@@ -194,8 +196,8 @@ static int take_option(struct request *rq, int c, char **argv)
 		return EXIT_OK;
 	case OPT_PASSES:
 		if (cli_parse_number(optarg, 1, UR_MAX_PASSES, &rq->passes))
-			return cli_usage("replay", "--passes %s: give a number from 1 to %d", optarg,
-					 UR_MAX_PASSES);
+			return cli_usage("replay", "--passes %s: give a number from 1 to %d",
+					 optarg, UR_MAX_PASSES);
 		return EXIT_OK;
 	case OPT_NO_MEASURE:
 		rq->passes = 0;
@@ -217,7 +219,8 @@ static int parse(struct request *rq, int argc, char **argv)
 						 { "quiet", no_argument, NULL, 'q' },
 						 { "help", no_argument, NULL, 'h' },
 						 { "passes", required_argument, NULL, OPT_PASSES },
-						 { "no-measure", no_argument, NULL, OPT_NO_MEASURE },
+						 { "no-measure", no_argument, NULL,
+						   OPT_NO_MEASURE },
 						 { "format", required_argument, NULL, OPT_FORMAT },
 						 { 0 } };
 	int c, ret;
@@ -261,8 +264,9 @@ static int check_files(const struct request *rq)
 		struct ut_error err;
 
 		if (!strcmp(rq->files[i], "-"))
-			return cli_fail("-: a trace is read several times, which a pipe does not allow; "
-					"save it to a file first");
+			return cli_fail(
+				"-: a trace is read several times, which a pipe does not allow; "
+				"save it to a file first");
 		reader = ut_reader_open(rq->files[i], &err);
 		if (!reader)
 			return cli_fail("%s", err.text);
@@ -295,10 +299,15 @@ static int make_id_unique(struct ur_trace **traces, size_t n)
 	return 0;
 }
 
+static bool wants_table(const struct request *rq)
+{
+	return rq->format == FORMAT_TABLE || (rq->format == FORMAT_DEFAULT && !rq->quiet);
+}
+
 static int print_table(const struct request *rq, const struct ur_trace *trace, bool first,
 		       const struct ur_clock *clock)
 {
-	if (rq->format > FORMAT_TABLE || (rq->quiet && rq->format != FORMAT_TABLE))
+	if (!wants_table(rq))
 		return 0;
 	if (!first)
 		putchar('\n');
@@ -351,6 +360,8 @@ static int write_results(const struct request *rq, const struct ur_context *cont
 	struct ut_error err;
 	int ret = EXIT_OK;
 
+	for (size_t i = 0; wants_table(rq) && i < context->notes.n; i++)
+		printf("note: %s\n", context->notes.text[i]);
 	if (rq->output || rq->format == FORMAT_JSON) {
 		json = ur_results_json(context, traces, rq->n_files);
 		if (!json)
@@ -360,8 +371,7 @@ static int write_results(const struct request *rq, const struct ur_context *cont
 		ret = cli_fail("%s", err.text);
 	if (rq->format == FORMAT_JSON && ur_results_write(json, "-", &err))
 		ret = cli_fail("%s", err.text);
-	if (rq->format == FORMAT_CSV &&
-	    ur_report_csv(stdout, traces, rq->n_files, context->clock))
+	if (rq->format == FORMAT_CSV && ur_report_csv(stdout, traces, rq->n_files, context->clock))
 		ret = cli_fail("out of memory");
 	if (fflush(stdout) || ferror(stdout))
 		ret = cli_fail("standard output: cannot be written");
@@ -375,9 +385,7 @@ static void gather_context(struct ur_context *context, struct ur_clock *clock)
 		context->load = -1;
 	ur_clock_init(clock);
 	context->clock = clock;
-	ur_context_warn(context);
-	for (size_t i = 0; i < context->warnings.n; i++)
-		cli_warn("%s", context->warnings.text[i]);
+	ur_context_note(context);
 }
 
 static int run(struct request *rq, const char *command)
@@ -406,7 +414,7 @@ out:
 	for (size_t i = 0; i < rq->n_files; i++)
 		ur_trace_free(traces[i]);
 	free(traces);
-	ur_warnings_free(&context.warnings);
+	ur_warnings_free(&context.notes);
 	return ret ? ret : status;
 }
 

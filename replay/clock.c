@@ -114,7 +114,9 @@ static void measure_cost(struct ur_clock *clock)
 
 void ur_clock_init(struct ur_clock *clock)
 {
-	*clock = (struct ur_clock){ .source = "monotonic", .read = read_monotonic, .ns_per_tick = 1 };
+	*clock = (struct ur_clock){ .source = "monotonic",
+				    .read = read_monotonic,
+				    .ns_per_tick = 1 };
 #ifdef HAVE_TSC
 	if (tsc_is_invariant()) {
 		double rate = calibrate(read_tsc);

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct ur_clock {
-	const char *source;	 /* "tsc" or "monotonic"; static */
-	uint64_t (*read)(void);	 /* ticks; ordered against the code before and after it */
+	const char *source;	/* "tsc" or "monotonic"; static */
+	uint64_t (*read)(void); /* ticks; ordered against the code before and after it */
 	double ns_per_tick;
 	double overhead_ticks;	 /* cost of one reading */
 	double resolution_ticks; /* the step in which it advances, as seen */

@@ -30,7 +30,6 @@ void ur_hist_add(struct ur_hist *h, uint64_t value)
 {
 	h->count[ur_hist_bucket(value)]++;
 	h->n++;
-	h->sum += value;
 	if (value > h->max)
 		h->max = value;
 }
@@ -40,7 +39,6 @@ void ur_hist_merge(struct ur_hist *to, const struct ur_hist *from)
 	for (unsigned int i = 0; i < UR_HIST_BUCKETS; i++)
 		to->count[i] += from->count[i];
 	to->n += from->n;
-	to->sum += from->sum;
 	if (from->max > to->max)
 		to->max = from->max;
 }

@@ -9,7 +9,7 @@
  * Above that, every power of two [2^e, 2^(e+1)) is cut into 2^S buckets of the same width 2^(e-S). A
  * value v >= 2^e is reported as the highest value of its bucket, which is at most 2^(e-S) - 1 above
  * it: less than v / 2^S. With S = 6 that is 1/64 = 1.5625 %, always upwards, never downwards. The
- * greatest value and the sum are kept exactly beside the buckets.
+ * greatest value is kept exactly beside the buckets.
  *
  * The size. One group of 2^S buckets for each exponent from S to 63, and one for the values under
  * 2^S: (64 - S + 1) * 2^S buckets.
@@ -24,8 +24,7 @@
 #define UR_HIST_ERROR (1.0 / (1 << UR_HIST_SUB_BITS))
 
 struct ur_hist {
-	uint64_t n;   /* values added */
-	uint64_t sum; /* of them */
+	uint64_t n; /* values added */
 	uint64_t max;
 	uint64_t count[UR_HIST_BUCKETS];
 };

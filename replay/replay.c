@@ -20,9 +20,9 @@ struct seat {
 	struct um_mmu *mmu[UR_MAX_VMS]; /* NULL for VMs that the trace has not */
 	uint64_t ticks;			/* spent so far, the clock's own cost taken off */
 	/* Counted pass. */
-	struct ur_resyncs *resyncs; /* the run's, for the observer */
+	struct ur_resyncs *resyncs;  /* the run's, for the observer */
 	uint32_t unsync[UR_MAX_VMS]; /* gauge of each VM */
-	uint64_t gauge;		    /* their sum */
+	uint64_t gauge;		     /* their sum */
 	unsigned int bin;
 	uint64_t exits, tables; /* at the beginning of this bin */
 };
@@ -33,11 +33,12 @@ struct session {
 	const struct ur_plan *plan;
 	struct ut_reader *reader;
 	struct ur_trace *trace;
-	struct seat *seats; /* one for each run */
+	struct seat *seats;  /* one for each run */
 	uint64_t done, work; /* events fed to models: so far, in all passes */
 };
 
-static void fail_run(struct ur_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void fail_run(struct ur_run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 static void fail_run(struct ur_run *run, const char *fmt, ...)
 {
 	va_list ap;
@@ -234,7 +235,7 @@ static void time_block(struct session *s, struct seat *seat, const struct ut_blo
 	const struct ur_clock *clock = s->plan->clock;
 	struct ur_measured *m = seat->run->measured;
 	uint64_t start, ticks;
-	double own, resync = 0;
+	double own, sum = 0;
 
 	m->n_samples = 0;
 	start = clock->read();
@@ -253,12 +254,15 @@ static void time_block(struct session *s, struct seat *seat, const struct ut_blo
 	for (size_t i = 0; i < m->n_samples; i++) {
 		const struct ur_sample *sample = &m->samples[i];
 		uint64_t net = ur_clock_net(clock, sample->ticks);
+		/* Not rounded, and below 0 if need be: over many, such errors cancel out. */
+		double exact = (double)(int64_t)sample->ticks - clock->overhead_ticks;
 
 		ur_hist_add(&m->resync, net);
 		ur_hist_add(&m->by_cause[sample->cause], net);
-		resync += (double)net;
+		m->ticks[sample->cause] += exact;
+		sum += exact;
 	}
-	m->resync_ns[pass - UR_WARMUP] += resync * clock->ns_per_tick;
+	m->resync_ns[pass - UR_WARMUP] += sum * clock->ns_per_tick;
 }
 
 static void end_measuring(struct session *s, struct seat *seat, unsigned int pass)
@@ -276,9 +280,13 @@ static void end_measuring(struct session *s, struct seat *seat, unsigned int pas
 			return;
 		}
 	}
-	if (pass >= UR_WARMUP)
-		run->measured->total_ns[pass - UR_WARMUP] =
-			(double)seat->ticks * s->plan->clock->ns_per_tick;
+	if (pass < UR_WARMUP)
+		return;
+	run->measured->total_ns[pass - UR_WARMUP] =
+		(double)seat->ticks * s->plan->clock->ns_per_tick;
+	/* A sum of next to nothing may have come out below it. */
+	if (run->measured->resync_ns[pass - UR_WARMUP] < 0)
+		run->measured->resync_ns[pass - UR_WARMUP] = 0;
 }
 
 static struct ur_measured *new_measured(unsigned int passes)
@@ -306,6 +314,15 @@ static void free_measured(struct ur_measured *m)
 	free(m->resync_ns);
 	free(m->samples);
 	free(m);
+}
+
+double *ur_rates(const struct ur_measured *m, uint64_t events)
+{
+	double *rate = calloc(m->passes, sizeof(*rate));
+
+	for (unsigned int p = 0; rate && p < m->passes; p++)
+		rate[p] = m->total_ns[p] > 0 ? (double)events * 1e9 / m->total_ns[p] : 0;
+	return rate;
 }
 
 /* ---- passes ---- */
@@ -387,7 +404,7 @@ static int run_pass(struct session *s, bool timed, unsigned int pass, struct ut_
 	return ret;
 }
 
-static void warn_if_short(struct session *s)
+static void note_if_short(struct session *s)
 {
 	double longest = 0;
 
@@ -400,9 +417,32 @@ static void warn_if_short(struct session *s)
 		}
 	}
 	if (longest < SHORT_NS)
-		ur_warn(&s->trace->warnings,
-			"%s: too short to measure: the longest pass took %.0f us; times mean little",
+		ur_warn(&s->trace->notes,
+			"%s: too short to measure: the longest pass took %.0f us; times mean "
+			"little",
 			s->path, longest / 1000);
+}
+
+/* Percentiles of what is as short as the clock's own step are rough, sums are not. */
+static void note_if_fine(struct session *s)
+{
+	const struct ur_clock *clock = s->plan->clock;
+
+	for (size_t i = 0; i < s->trace->n_runs; i++) {
+		const struct ur_run *run = &s->trace->runs[i];
+		uint64_t p50;
+
+		if (run->failed[0] || !run->measured->resync.n)
+			continue;
+		p50 = ur_hist_quantile(&run->measured->resync, 0.5);
+		if ((double)p50 < 4 * clock->resolution_ticks)
+			ur_warn(&s->trace->notes,
+				"%s: %s: a resync takes about as long as the clock's step of %.0f "
+				"ns; "
+				"percentiles are rough, sums are not",
+				s->path, run->spec->label,
+				clock->resolution_ticks * clock->ns_per_tick);
+	}
 }
 
 static int measure(struct session *s, struct ut_error *err)
@@ -424,7 +464,8 @@ static int measure(struct session *s, struct ut_error *err)
 		if (run_pass(s, true, p, err))
 			return -1;
 	}
-	warn_if_short(s);
+	note_if_short(s);
+	note_if_fine(s);
 	return 0;
 }
 
@@ -441,7 +482,8 @@ static int replay(struct session *s, struct ut_error *err)
 	const struct ur_plan *plan = s->plan;
 	struct ur_trace *trace = s->trace;
 
-	if (ur_survey_run(&trace->survey, s->path, s->reader, &trace->warnings, survey_progress, s, err))
+	if (ur_survey_run(&trace->survey, s->path, s->reader, &trace->warnings, survey_progress, s,
+			  err))
 		return -1;
 	trace->runs = calloc(plan->n_specs, sizeof(*trace->runs));
 	s->seats = calloc(plan->n_specs, sizeof(*s->seats));
@@ -500,5 +542,6 @@ void ur_trace_free(struct ur_trace *trace)
 	free(trace->runs);
 	ur_survey_free(&trace->survey);
 	ur_warnings_free(&trace->warnings);
+	ur_warnings_free(&trace->notes);
 	free(trace);
 }

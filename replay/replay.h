@@ -55,11 +55,12 @@ struct ur_sample {
 /* What the clock said. All passes together unless it says otherwise. */
 struct ur_measured {
 	unsigned int passes;
-	double *total_ns;  /* of each pass: the whole work of the model */
-	double *resync_ns; /* of each pass: in resyncs */
+	double *total_ns;      /* of each pass: the whole work of the model */
+	double *resync_ns;     /* of each pass: in resyncs */
 	struct ur_hist resync; /* ticks of each resync */
 	struct ur_hist by_cause[UM_CAUSE_END];
-	struct ur_sample *samples; /* of the block in hand; kept from pass to pass */
+	double ticks[UM_CAUSE_END]; /* their sums, finer: see ur_clock_net() */
+	struct ur_sample *samples;  /* of the block in hand; kept from pass to pass */
 	size_t n_samples, cap_samples;
 };
 
@@ -77,8 +78,9 @@ struct ur_run {
 
 struct ur_trace {
 	struct ur_survey survey;
-	struct ur_warnings warnings;
-	struct ur_run *runs; /* one for each of the plan's specs */
+	struct ur_warnings warnings; /* what is wrong with the trace, or missing in it */
+	struct ur_warnings notes;    /* what to bear in mind when reading the times */
+	struct ur_run *runs;	     /* one for each of the plan's specs */
 	size_t n_runs;
 };
 
@@ -95,6 +97,15 @@ int ur_replay(const char *path, const struct ur_plan *plan, struct ur_trace **ou
 	      struct ut_error *err);
 
 void ur_trace_free(struct ur_trace *trace);
+
+/**
+ * ur_rates() - events per second of each pass
+ * @m: the passes
+ * @events: in the trace
+ *
+ * Return: an array of m->passes numbers, to be freed; NULL if out of memory.
+ */
+double *ur_rates(const struct ur_measured *m, uint64_t events);
 
 /**
  * ur_exits() - exits in a set of counters: the sum of all whose name begins with "exit_"

@@ -21,8 +21,11 @@ static struct text show(double v, const char *const *units, const double *limits
 	while (i + 1 < n && v >= limits[i + 1])
 		i++;
 	v /= limits[i];
-	snprintf(t.s, sizeof(t.s), v < 10 && limits[i] > 1 ? "%.2f%s" : v < 100 && limits[i] > 1 ?
-		 "%.1f%s" : "%.0f%s", v, units[i]);
+	snprintf(t.s, sizeof(t.s), "%.*f%s",
+		 limits[i] == 1 || v >= 100 ? 0
+		 : v >= 10		    ? 1
+					    : 2,
+		 v, units[i]);
 	return t;
 }
 
@@ -73,9 +76,9 @@ static int label_width(const struct ur_trace *trace)
 static void print_head(FILE *out, const struct ur_survey *s)
 {
 	fprintf(out, "%s: %s trace, %u VM%s, %u vCPU%s, %" PRIu64 " events over %s%s\n", s->id,
-		s->mode == UT_MODE_EXACT ? "exact" : "native", s->vms, s->vms == 1 ? "" : "s", s->vcpus,
-		s->vcpus == 1 ? "" : "s", s->events, show_ns((double)(s->last_ns - s->first_ns)).s,
-		s->complete ? "" : "; INCOMPLETE");
+		s->mode == UT_MODE_EXACT ? "exact" : "native", s->vms, s->vms == 1 ? "" : "s",
+		s->vcpus, s->vcpus == 1 ? "" : "s", s->events,
+		show_ns((double)(s->last_ns - s->first_ns)).s, s->complete ? "" : "; INCOMPLETE");
 	if (s->mode != UT_MODE_EXACT)
 		fprintf(out, "native trace: all counts of writes are lower bounds\n");
 	if (s->lost)
@@ -90,16 +93,17 @@ static void print_exits(FILE *out, const struct ur_trace *trace, int width)
 	for (size_t i = 0; i < trace->n_runs; i++) {
 		const uint64_t *c = trace->runs[i].counters;
 		uint64_t all = ur_exits(c);
-		uint64_t main_causes = c[UM_exit_fault] + c[UM_exit_reflect] + c[UM_exit_table_write] +
-				       c[UM_exit_cr3] + c[UM_exit_invlpg];
+		uint64_t main_causes = c[UM_exit_fault] + c[UM_exit_reflect] +
+				       c[UM_exit_table_write] + c[UM_exit_cr3] + c[UM_exit_invlpg];
 
 		if (!shown(&trace->runs[i]))
 			continue;
 		fprintf(out,
 			"%-*s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64
 			" %10" PRIu64 " %10" PRIu64 "\n",
-			width, trace->runs[i].spec->label, all, c[UM_exit_fault], c[UM_exit_reflect],
-			c[UM_exit_table_write], c[UM_exit_cr3], c[UM_exit_invlpg], all - main_causes);
+			width, trace->runs[i].spec->label, all, c[UM_exit_fault],
+			c[UM_exit_reflect], c[UM_exit_table_write], c[UM_exit_cr3],
+			c[UM_exit_invlpg], all - main_causes);
 	}
 }
 
@@ -117,8 +121,8 @@ static void print_in_step(FILE *out, const struct ur_trace *trace, int width)
 			snprintf(vain, sizeof(vain), "%.1f %%",
 				 100 * (double)c[UM_tables_in_vain] / (double)c[UM_tables_synced]);
 		fprintf(out,
-			"%-*s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10s %10" PRIu64 " %10" PRIu64
-			" %10s\n",
+			"%-*s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10s %10" PRIu64
+			" %10" PRIu64 " %10s\n",
 			width, trace->runs[i].spec->label, c[UM_writes_emulated], c[UM_resyncs],
 			c[UM_tables_synced], vain, c[UM_entries_compared], c[UM_unsync_peak],
 			show_bytes((double)c[UM_bookkeeping_peak]).s);
@@ -139,13 +143,9 @@ static int work_out(const struct ur_trace *trace, struct times *times)
 
 		if (!shown(&trace->runs[i]))
 			continue;
-		rate = calloc(m->passes, sizeof(*rate));
+		rate = ur_rates(m, trace->survey.events);
 		if (!rate)
 			return -1;
-		for (unsigned int p = 0; p < m->passes; p++)
-			rate[p] = m->total_ns[p] > 0 ?
-					  (double)trace->survey.events * 1e9 / m->total_ns[p] :
-					  0;
 		ret = ur_stats_of(rate, m->passes, &times[i].rate) ||
 		      ur_stats_of(m->total_ns, m->passes, &times[i].total) ||
 		      ur_stats_of(m->resync_ns, m->passes, &times[i].resync);
@@ -192,8 +192,8 @@ static void print_alike(FILE *out, const struct ur_trace *trace, const struct ti
 			/* Without a resync there is no time of resyncs to compare. */
 			if (resync && (!a->measured->resync.n || !b->measured->resync.n))
 				continue;
-			if (resync ? !overlap(&times[i].resync, &times[k].resync) :
-				     !overlap(&times[i].total, &times[k].total))
+			if (resync ? !overlap(&times[i].resync, &times[k].resync)
+				   : !overlap(&times[i].total, &times[k].total))
 				continue;
 			if (!*separator)
 				fprintf(out, "no difference shown in %s: ",
@@ -229,8 +229,9 @@ static int print_times(FILE *out, const struct ur_trace *trace, int width, doubl
 		print_alike(out, trace, times, false);
 		print_alike(out, trace, times, true);
 	} else if (passes) {
-		fprintf(out, "%u pass%s: fewer than 6 give no 95 %% interval, so no two models are "
-			     "told apart\n",
+		fprintf(out,
+			"%u pass%s: fewer than 6 give no 95 %% interval, so no two models are "
+			"told apart\n",
 			passes, passes == 1 ? "" : "es");
 	}
 	free(times);
@@ -244,7 +245,11 @@ int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clo
 	print_head(out, &trace->survey);
 	print_exits(out, trace, width);
 	print_in_step(out, trace, width);
-	return clock ? print_times(out, trace, width, clock->ns_per_tick) : 0;
+	if (clock && print_times(out, trace, width, clock->ns_per_tick))
+		return -1;
+	for (size_t i = 0; i < trace->notes.n; i++)
+		fprintf(out, "note: %s\n", trace->notes.text[i]);
+	return 0;
 }
 
 /* ---- CSV ---- */
@@ -314,7 +319,8 @@ int ur_report_csv(FILE *out, struct ur_trace *const *traces, size_t n, const str
 	for (unsigned int c = 0; c < UM_COUNTER_END; c++)
 		fprintf(out, ",%s", um_counter_name(c));
 	if (clock)
-		fputs(",passes,total_ns,total_ns_mad,total_ns_lo,total_ns_hi,events_per_s,resync_ns,"
+		fputs(",passes,total_ns,total_ns_mad,total_ns_lo,total_ns_hi,events_per_s,resync_"
+		      "ns,"
 		      "resync_p50_ns,resync_p99_ns,resync_max_ns",
 		      out);
 	fputc('\n', out);

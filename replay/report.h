@@ -28,6 +28,7 @@ int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clo
  *
  * Return: 0, or -1 if out of memory.
  */
-int ur_report_csv(FILE *out, struct ur_trace *const *traces, size_t n, const struct ur_clock *clock);
+int ur_report_csv(FILE *out, struct ur_trace *const *traces, size_t n,
+		  const struct ur_clock *clock);
 
 #endif

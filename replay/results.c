@@ -99,13 +99,10 @@ static json_t *whole_times(const double *ns, size_t n)
 	return array;
 }
 
-static json_t *texts(const struct ur_warnings *w)
+static void add_texts(json_t *array, const struct ur_warnings *w)
 {
-	json_t *array = json_array();
-
 	for (size_t i = 0; i < w->n; i++)
 		append(array, text(w->text[i]));
-	return array;
 }
 
 /* ---- context ---- */
@@ -170,14 +167,12 @@ static json_t *context_json(const struct ur_context *context, struct ur_trace *c
 			    size_t n)
 {
 	json_t *o = json_object();
-	json_t *warnings = texts(&context->warnings);
+	json_t *warnings = json_array();
 
+	add_texts(warnings, &context->notes);
 	for (size_t i = 0; i < n; i++) {
-		json_t *more = texts(&traces[i]->warnings);
-
-		if (json_array_extend(warnings, more))
-			out_of_memory = true;
-		json_decref(more);
+		add_texts(warnings, &traces[i]->warnings);
+		add_texts(warnings, &traces[i]->notes);
 	}
 	set(o, "tool", text(UNSYNC_VERSION));
 	if (context->clock)
@@ -186,28 +181,30 @@ static json_t *context_json(const struct ur_context *context, struct ur_trace *c
 	return o;
 }
 
-static void warn_of_build(struct ur_warnings *w)
+static void note_build(struct ur_warnings *w)
 {
 #if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
-	ur_warn(w, "this build (%s) is slow by design; times mean nothing, configure a Release build",
+	ur_warn(w,
+		"this build (%s) is slow by design; times mean nothing, configure a Release build",
 		UNSYNC_BUILD);
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-	ur_warn(w, "this build (%s) is slow by design; times mean nothing, configure a Release build",
+	ur_warn(w,
+		"this build (%s) is slow by design; times mean nothing, configure a Release build",
 		UNSYNC_BUILD);
 #endif
 #endif
 	(void)w;
 }
 
-void ur_context_warn(struct ur_context *context)
+void ur_context_note(struct ur_context *context)
 {
 	double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
-	struct ur_warnings *w = &context->warnings;
+	struct ur_warnings *w = &context->notes;
 
 	if (!context->clock)
 		return;
-	warn_of_build(w);
+	note_build(w);
 	if (context->load > cores / 2)
 		ur_warn(w, "the machine was busy (load %.1f on %.0f cores); times are less certain",
 			context->load, cores);
@@ -338,24 +335,27 @@ static json_t *stats_json(const double *v, size_t n, bool outliers)
 
 static json_t *rate_json(const struct ur_measured *m, uint64_t events)
 {
-	double *rate = calloc(m->passes, sizeof(*rate));
+	double *rate = ur_rates(m, events);
 	json_t *o;
 
 	if (!rate)
 		return NULL;
-	for (unsigned int p = 0; p < m->passes; p++)
-		rate[p] = m->total_ns[p] > 0 ? (double)events * 1e9 / m->total_ns[p] : 0;
 	o = stats_json(rate, m->passes, false);
 	free(rate);
 	return o;
 }
 
-static json_t *latency_json(const struct ur_hist *h, double ns)
+static json_t *latency_json(const struct ur_measured *m, double ns)
 {
+	const struct ur_hist *h = &m->resync;
 	json_t *o = json_object();
+	double sum = 0;
+
+	for (unsigned int i = 0; i < UM_CAUSE_END; i++)
+		sum += m->ticks[i];
 
 	set(o, "count", integer(h->n));
-	set(o, "mean", time_ns(h->n ? (double)h->sum * ns / (double)h->n : 0));
+	set(o, "mean", time_ns(h->n && sum > 0 ? sum * ns / (double)h->n : 0));
 	set(o, "p50", time_ns((double)ur_hist_quantile(h, 0.5) * ns));
 	set(o, "p90", time_ns((double)ur_hist_quantile(h, 0.9) * ns));
 	set(o, "p99", time_ns((double)ur_hist_quantile(h, 0.99) * ns));
@@ -389,7 +389,7 @@ static json_t *cause_times_json(const struct ur_measured *m, double ns)
 		set(c, "count", integer(h->n));
 		set(c, "p50", time_ns((double)ur_hist_quantile(h, 0.5) * ns));
 		set(c, "p99", time_ns((double)ur_hist_quantile(h, 0.99) * ns));
-		set(c, "total", time_ns((double)h->sum * ns));
+		set(c, "total", time_ns(m->ticks[i] > 0 ? m->ticks[i] * ns : 0));
 		set(o, um_cause_name(i), c);
 	}
 	return o;
@@ -409,7 +409,7 @@ static json_t *measured_json(const struct ur_measured *m, uint64_t events, doubl
 	set(o, "total", stats_json(m->total_ns, m->passes, true));
 	set(o, "resync_total", stats_json(m->resync_ns, m->passes, true));
 	set(o, "events_per_s", rate_json(m, events));
-	set(o, "resync", latency_json(&m->resync, ns));
+	set(o, "resync", latency_json(m, ns));
 	set(o, "histogram", histogram_json(&m->resync, ns));
 	set(o, "by_cause", cause_times_json(m, ns));
 	return o;
@@ -562,8 +562,9 @@ static int write_and_rename(const json_t *results, const char *path, struct ut_e
 int ur_results_write(const json_t *results, const char *path, struct ut_error *err)
 {
 	if (!strcmp(path, "-"))
-		return dump(results, stdout) ? ut_error_set(err, "standard output: %s", strerror(errno)) :
-					       0;
-	return special(path) ? write_in_place(results, path, err) :
-			       write_and_rename(results, path, err);
+		return dump(results, stdout)
+			       ? ut_error_set(err, "standard output: %s", strerror(errno))
+			       : 0;
+	return special(path) ? write_in_place(results, path, err)
+			     : write_and_rename(results, path, err);
 }

@@ -15,17 +15,18 @@
 
 /* Circumstances of the whole run. */
 struct ur_context {
-	const struct ur_clock *clock; /* NULL: nothing was measured; then nothing volatile is written */
-	const char *command;	      /* as the user typed it */
-	double load;		      /* one-minute load when it began; below 0: unknown */
-	struct ur_warnings warnings;
+	const struct ur_clock
+		*clock;		  /* NULL: nothing was measured; then nothing volatile is written */
+	const char *command;	  /* as the user typed it */
+	double load;		  /* one-minute load when it began; below 0: unknown */
+	struct ur_warnings notes; /* what to bear in mind when reading the times */
 };
 
 /**
- * ur_context_warn() - add the warnings that the machine and the build call for
- * @context: clock and load are set; warnings are added
+ * ur_context_note() - add what the machine and the build give reason to note
+ * @context: clock and load are set; notes are added
  */
-void ur_context_warn(struct ur_context *context);
+void ur_context_note(struct ur_context *context);
 
 /**
  * ur_results_json() - all results as one JSON object

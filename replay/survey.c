@@ -133,7 +133,8 @@ static int note_block(struct ur_survey *s, struct vcpu_sets *sets, const struct 
 
 		if (e->vm != UT_NO_VM && e->vm >= UR_MAX_VMS)
 			return ut_error_set(err,
-					    "%s: offset %" PRIu64 ": VM number %u; at most %d VMs of "
+					    "%s: offset %" PRIu64
+					    ": VM number %u; at most %d VMs of "
 					    "one trace can be replayed, record fewer at a time",
 					    s->path, block->offset, e->vm, UR_MAX_VMS);
 		if (e->vm != UT_NO_VM && note_vcpu(s, sets, e))
@@ -160,14 +161,18 @@ static void warn_of(const struct ur_survey *s, const struct ut_error *damage, in
 		ur_warn(w, "%s: the capture was not finished; its last events may be missing",
 			s->path);
 	if (s->lost)
-		ur_warn(w, "%s: %" PRIu64 " events were lost while it was captured; counts are too low",
+		ur_warn(w,
+			"%s: %" PRIu64
+			" events were lost while it was captured; counts are too low",
 			s->path, s->lost);
 	if (s->unknown)
-		ur_warn(w, "%s: skipped %" PRIu64 " events of kinds that this version does not know",
+		ur_warn(w,
+			"%s: skipped %" PRIu64 " events of kinds that this version does not know",
 			s->path, s->unknown);
 	if (s->mode == UT_MODE_NATIVE)
 		ur_warn(w,
-			"%s: native trace: writes to out-of-sync tables are known by their net effect "
+			"%s: native trace: writes to out-of-sync tables are known by their net "
+			"effect "
 			"only, so all counts of writes are lower bounds",
 			s->path);
 }

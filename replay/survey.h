@@ -16,10 +16,10 @@
 #define UR_MAX_VMS 256
 
 struct ur_survey {
-	char *path;   /* as given */
-	char *id;     /* file name without folder and .utrace */
-	char *title;  /* the recorded workload, or the id */
-	char *kernel; /* of the recorded host; empty if the header does not say */
+	char *path;	/* as given */
+	char *id;	/* file name without folder and .utrace */
+	char *title;	/* the recorded workload, or the id */
+	char *kernel;	/* of the recorded host; empty if the header does not say */
 	uint64_t xxh64; /* of the whole file */
 	uint64_t bytes;
 	uint32_t mode; /* enum ut_mode */

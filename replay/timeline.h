@@ -10,9 +10,9 @@
 #define UR_MAX_BINS 240
 
 struct ur_timeline {
-	uint64_t first_ns; /* time at which bin 0 begins */
-	uint64_t bin_ns;   /* width of a bin */
-	unsigned int n;	   /* bins */
+	uint64_t first_ns;		     /* time at which bin 0 begins */
+	uint64_t bin_ns;		     /* width of a bin */
+	unsigned int n;			     /* bins */
 	uint64_t unsync[UR_MAX_BINS];	     /* most tables out of sync at once in the bin */
 	uint64_t exits[UR_MAX_BINS];	     /* exits in the bin */
 	uint64_t tables_synced[UR_MAX_BINS]; /* tables synced in the bin */

@@ -115,7 +115,8 @@ static void write_guest(struct ut_writer *w, unsigned int events, unsigned int v
 			e.write = (struct ut_write){ .gfn = 4,
 						     .offset = (uint16_t)(8 * (step % 512)),
 						     .size = 8,
-						     .val = (step % 3) ? 0x100067ull + 4096 * step : 0,
+						     .val = (step % 3) ? 0x100067ull + 4096 * step
+								       : 0,
 						     .how = UT_HOW_TRAPPED };
 		}
 		add(w, e);
@@ -228,7 +229,8 @@ static void measured_passes_count_the_same(void **state)
 		assert_int_equal(run->measured->resync.n, 6 * run->counters[UM_resyncs]);
 		for (int p = 0; p < 6; p++) {
 			assert_true(run->measured->total_ns[p] > 0);
-			assert_true(run->measured->resync_ns[p] <= run->measured->total_ns[p] * 1.05);
+			assert_true(run->measured->resync_ns[p] <=
+				    run->measured->total_ns[p] * 1.05);
 		}
 	}
 	ur_trace_free(trace);
@@ -267,7 +269,9 @@ static void timeline_adds_up(void **state)
 
 static void bins_cover_every_time(void **state)
 {
-	static const uint64_t ends[] = { 0, 1, 238, 239, 240, 241, 479, 480, 1000000007, UINT64_MAX };
+	static const uint64_t ends[] = {
+		0, 1, 238, 239, 240, 241, 479, 480, 1000000007, UINT64_MAX
+	};
 	struct ur_timeline t;
 
 	(void)state;
@@ -325,8 +329,13 @@ static void unsteady_model_is_found_out(void **state)
 
 static void hostile_options_fail_their_run_only(void **state)
 {
-	static const char *const options[] = { "nothing=1", "=",	  ",",	 "globals",
-					       "globals=",  "globals=-1", "globals=99999999999999999999",
+	static const char *const options[] = { "nothing=1",
+					       "=",
+					       ",",
+					       "globals",
+					       "globals=",
+					       "globals=-1",
+					       "globals=99999999999999999999",
 					       "globals=7;x=1" };
 	const struct um_model *model = um_model_find("oos-per-root");
 

@@ -77,18 +77,17 @@ static void quantiles_match_sorted_values(void **state)
 	static struct ur_hist h;
 	static uint64_t v[10007];
 	const size_t n = sizeof(v) / sizeof(v[0]);
-	uint64_t seed = 1234567, sum = 0;
+	uint64_t seed = 1234567;
 
 	(void)state;
 	memset(&h, 0, sizeof(h));
 	for (size_t i = 0; i < n; i++) {
 		v[i] = next_random(&seed) >> (24 + i % 30);
-		sum += v[i];
 		ur_hist_add(&h, v[i]);
 	}
 	qsort(v, n, sizeof(v[0]), compare_u64);
 	assert_int_equal(h.n, n);
-	assert_true(h.sum == sum && h.max == v[n - 1]);
+	assert_true(h.max == v[n - 1]);
 	for (size_t i = 0; i < sizeof(q) / sizeof(q[0]); i++) {
 		size_t rank = (size_t)(q[i] * (double)n + 0.9999999);
 		uint64_t exact = v[rank ? rank - 1 : 0];
