@@ -649,5 +649,7 @@ int cli_info(int argc, char **argv)
 		if (inform(argv[i], json))
 			ret = EXIT_FAILED;
 	}
+	if (fflush(stdout) || ferror(stdout))
+		return cli_fail("standard output: cannot be written");
 	return ret;
 }
