@@ -89,7 +89,7 @@ static int compare_u64(const void *a, const void *b)
 static void measure_cost(struct ur_clock *clock)
 {
 	uint64_t batches[BATCHES];
-	uint64_t step = UINT64_MAX, before = 0;
+	uint64_t step = UINT64_MAX, before = 0, median;
 
 	for (int i = 0; i < BATCHES; i++) {
 		uint64_t first = clock->read();
@@ -108,7 +108,8 @@ static void measure_cost(struct ur_clock *clock)
 		batches[i] = last - first;
 	}
 	qsort(batches, BATCHES, sizeof(batches[0]), compare_u64);
-	clock->overhead_ticks = (double)batches[BATCHES / 2] / BATCH;
+	median = batches[BATCHES / 2];
+	clock->overhead_ticks = (double)median / BATCH;
 	clock->resolution_ticks = step == UINT64_MAX ? 1 : (double)step;
 }
 
