@@ -9,3 +9,7 @@ add_test(NAME trace COMMAND test_trace)
 # Not a test: bytes per event and rates, of a file or of made-up events.
 add_executable(trace_bench unit/trace_bench.c)
 target_link_libraries(trace_bench trace-gen)
+
+add_executable(test_trace_damage unit/test_trace_damage.c)
+target_link_libraries(test_trace_damage trace-gen PkgConfig::CMOCKA)
+add_test(NAME trace-damage COMMAND test_trace_damage)
