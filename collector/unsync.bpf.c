@@ -649,13 +649,19 @@ int BPF_PROG(fast_fault, struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, __
 	return 0;
 }
 
+/*
+ * The fault is over for the host's MMU: what follows is the write, or, for an instruction that is
+ * not one to write tables with, the zap of the table, upon which the guest does it by itself.
+ */
 SEC("?tp_btf/kvm_emulate_insn")
 int BPF_PROG(emulate_insn)
 {
 	struct vcpu *c = this_vcpu();
 
-	if (c && c->fault.active)
+	if (c && c->fault.active) {
 		c->fault.emulated = true;
+		finish_fault(c);
+	}
 	return 0;
 }
 
