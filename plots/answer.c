@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plots/answer.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plots/text.h"
+
+const struct pl_exit_group pl_exit_groups[PL_EXIT_GROUPS] = {
+	{ "exit_fault", "page faults that fill the shadow" },
+	{ "exit_reflect", "page faults passed on to the guest" },
+	{ "exit_table_write", "writes to protected tables" },
+	{ "exit_cr3", "CR3 writes" },
+	{ "exit_invlpg", "INVLPG" },
+	{ NULL, "other exits" },
+};
+
+uint64_t pl_exits(const struct pl_run *run)
+{
+	return pl_count_all(run, "exit_");
+}
+
+uint64_t pl_exits_max(const struct pl_run *run)
+{
+	return pl_exits(run) + pl_count(run, "refaults_max");
+}
+
+uint64_t pl_exit_group(const struct pl_run *run, size_t group)
+{
+	uint64_t rest = pl_exits(run);
+
+	if (pl_exit_groups[group].counter)
+		return pl_count(run, pl_exit_groups[group].counter);
+	for (size_t i = 0; i < PL_EXIT_GROUPS; i++) {
+		if (pl_exit_groups[i].counter)
+			rest -= pl_count(run, pl_exit_groups[i].counter);
+	}
+	return rest;
+}
+
+/* Where a design may lie; there is false if it takes no part. */
+struct span {
+	double lo, hi;
+	bool there;
+};
+
+typedef struct span span_of(const struct pl_run *run);
+
+static struct span exits_span(const struct pl_run *run)
+{
+	return (struct span){ (double)pl_exits(run), (double)pl_exits_max(run), true };
+}
+
+static struct span time_span(const struct pl_run *run)
+{
+	const struct pl_measured *m = run->measured;
+
+	if (!m || !m->resync_total.has_interval)
+		return (struct span){ 0 };
+	return (struct span){ m->resync_total.lo, m->resync_total.hi, true };
+}
+
+static struct span model_span(const struct pl_results *r, size_t trace, size_t model, span_of *of)
+{
+	const struct pl_run *run = pl_run_of(r, trace, model);
+
+	if (!run || r->models[model].null)
+		return (struct span){ 0 };
+	return of(run);
+}
+
+static void rank_by(const struct pl_results *r, size_t trace, span_of *of, enum pl_rank *rank)
+{
+	struct span best = { DBL_MAX, DBL_MAX, false };
+	size_t n = 0, ahead = 0;
+
+	for (size_t m = 0; m < r->n_models; m++) {
+		struct span s = model_span(r, trace, m, of);
+
+		rank[m] = PL_BEHIND;
+		n += s.there;
+		if (s.there && (s.lo < best.lo || (s.lo == best.lo && s.hi < best.hi)))
+			best = s;
+	}
+	if (n < 2)
+		return;
+	for (size_t m = 0; m < r->n_models; m++) {
+		struct span s = model_span(r, trace, m, of);
+
+		if (s.there && s.lo <= best.hi) {
+			rank[m] = PL_TIED;
+			ahead++;
+		}
+	}
+	for (size_t m = 0; ahead == 1 && m < r->n_models; m++) {
+		if (rank[m] == PL_TIED)
+			rank[m] = PL_BEST;
+	}
+}
+
+void pl_rank_exits(const struct pl_results *results, size_t trace, enum pl_rank *rank)
+{
+	rank_by(results, trace, exits_span, rank);
+}
+
+void pl_rank_time(const struct pl_results *results, size_t trace, enum pl_rank *rank)
+{
+	rank_by(results, trace, time_span, rank);
+}
+
+bool pl_compared(const struct pl_results *results, size_t trace)
+{
+	for (size_t t = 0; t < results->n_traces; t++) {
+		if (results->traces[t].exact)
+			return results->traces[trace].exact;
+	}
+	return true;
+}
+
+/* What the sentences are made from. Arrays have one element for each model or trace of the set. */
+struct tally {
+	const struct pl_results *r;
+	const char *kind; /* "exact" or "native" */
+	bool *design;	  /* takes part: not null, and run on at least one compared trace */
+	size_t n_designs;
+	bool *common; /* compared, and run with every design */
+	size_t n_common;
+	uint64_t *exits;    /* of each design, over the common traces */
+	size_t best, worst; /* by that */
+	enum pl_rank *rank; /* n_traces rows of n_models */
+};
+
+static void tally_free(struct tally *t)
+{
+	free(t->design);
+	free(t->common);
+	free(t->exits);
+	free(t->rank);
+}
+
+static void tally_designs(struct tally *t)
+{
+	const struct pl_results *r = t->r;
+
+	for (size_t i = 0; i < r->n_runs; i++) {
+		size_t m = r->runs[i].model;
+
+		if (!r->models[m].null && !t->design[m] && pl_compared(r, r->runs[i].trace)) {
+			t->design[m] = true;
+			t->n_designs++;
+		}
+	}
+}
+
+static void tally_exits(struct tally *t)
+{
+	const struct pl_results *r = t->r;
+
+	t->best = t->worst = SIZE_MAX;
+	for (size_t m = 0; m < r->n_models; m++) {
+		if (!t->design[m])
+			continue;
+		for (size_t i = 0; i < r->n_traces; i++) {
+			if (t->common[i])
+				t->exits[m] += pl_exits(pl_run_of(r, i, m));
+		}
+		if (t->best == SIZE_MAX || t->exits[m] < t->exits[t->best])
+			t->best = m;
+		if (t->worst == SIZE_MAX || t->exits[m] > t->exits[t->worst])
+			t->worst = m;
+	}
+}
+
+static int tally_init(struct tally *t, const struct pl_results *r)
+{
+	*t = (struct tally){ .r = r, .kind = "exact" };
+	t->design = calloc(r->n_models + 1, sizeof(*t->design));
+	t->common = calloc(r->n_traces + 1, sizeof(*t->common));
+	t->exits = calloc(r->n_models + 1, sizeof(*t->exits));
+	t->rank = calloc(r->n_traces * r->n_models + 1, sizeof(*t->rank));
+	if (!t->design || !t->common || !t->exits || !t->rank) {
+		tally_free(t);
+		return -1;
+	}
+	tally_designs(t);
+	for (size_t i = 0; i < r->n_traces; i++) {
+		size_t runs = 0;
+
+		if (!pl_compared(r, i))
+			continue;
+		if (!r->traces[i].exact)
+			t->kind = "native";
+		for (size_t m = 0; m < r->n_models; m++)
+			runs += t->design[m] && pl_run_of(r, i, m);
+		t->common[i] = t->n_designs && runs == t->n_designs;
+		t->n_common += t->common[i];
+	}
+	tally_exits(t);
+	return 0;
+}
+
+static const char *label(const struct tally *t, size_t model)
+{
+	return t->r->models[model].label;
+}
+
+/* Traces on which a model has a rank; model SIZE_MAX: traces on which several are tied. */
+static bool has_rank(const struct tally *t, size_t trace, size_t model)
+{
+	const enum pl_rank *rank = t->rank + trace * t->r->n_models;
+
+	if (!t->common[trace])
+		return false;
+	if (model != SIZE_MAX)
+		return rank[model] == PL_BEST;
+	for (size_t m = 0; m < t->r->n_models; m++) {
+		if (rank[m] == PL_TIED)
+			return true;
+	}
+	return false;
+}
+
+static size_t count_ranked(const struct tally *t, size_t model)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->r->n_traces; i++)
+		n += has_rank(t, i, model);
+	return n;
+}
+
+/* " (a, b and 3 more)" */
+static void put_traces(FILE *out, const struct tally *t, size_t model)
+{
+	size_t n = count_ranked(t, model), shown = 0;
+
+	for (size_t i = 0; i < t->r->n_traces && shown < 5; i++) {
+		if (has_rank(t, i, model))
+			fprintf(out, "%s%s", shown++ ? ", " : " (", t->r->traces[i].id);
+	}
+	if (n > shown)
+		fprintf(out, " and %zu more", n - shown);
+	if (n)
+		fputc(')', out);
+}
+
+/* "A <verb> on 3 of 5 exact traces (x, y, z), B on 1 (w); on 1 (v) <tied>" */
+static void put_wins(FILE *out, const struct tally *t, const char *verb, const char *tied)
+{
+	size_t ties = count_ranked(t, SIZE_MAX), said = 0;
+	bool *done = calloc(t->r->n_models + 1, sizeof(*done));
+
+	while (done) {
+		size_t top = SIZE_MAX, wins = 0;
+
+		for (size_t m = 0; m < t->r->n_models; m++) {
+			if (!done[m] && count_ranked(t, m) > wins) {
+				top = m;
+				wins = count_ranked(t, m);
+			}
+		}
+		if (top == SIZE_MAX)
+			break;
+		done[top] = true;
+		if (!said && wins == t->n_common && wins > 1)
+			fprintf(out, "%s %s on all %zu %s traces", label(t, top), verb, wins,
+				t->kind);
+		else if (!said && wins == t->n_common)
+			fprintf(out, "%s %s on the one %s trace", label(t, top), verb, t->kind);
+		else if (!said)
+			fprintf(out, "%s %s on %zu of %zu %s traces", label(t, top), verb, wins,
+				t->n_common, t->kind);
+		else
+			fprintf(out, ", %s on %zu", label(t, top), wins);
+		if (wins < t->n_common)
+			put_traces(out, t, top);
+		said++;
+	}
+	free(done);
+	if (!ties)
+		return;
+	fprintf(out, said ? "; on %zu" : "On %zu", ties);
+	if (!said)
+		fprintf(out, " of %zu %s traces", t->n_common, t->kind);
+	put_traces(out, t, SIZE_MAX);
+	fprintf(out, " %s", tied);
+}
+
+static void say_alone(FILE *out, const struct tally *t)
+{
+	char n[PL_NUMBER];
+
+	if (!t->n_designs)
+		fputs("No design has a result here: nothing can be compared.", out);
+	else if (!t->n_common)
+		fprintf(out,
+			"No %s trace was replayed with all %zu designs: no overall comparison can "
+			"be made.",
+			t->kind, t->n_designs);
+	else
+		fprintf(out,
+			"Only %s was replayed, with %s exits on %zu %s trace%s: there is nothing "
+			"to "
+			"compare it with.",
+			label(t, t->best), pl_group(n, t->exits[t->best]), t->n_common, t->kind,
+			t->n_common == 1 ? "" : "s");
+}
+
+static void say_exits(FILE *out, struct tally *t)
+{
+	double lo = DBL_MAX, hi = 0;
+	char a[PL_NUMBER], b[PL_NUMBER];
+	size_t n = 0;
+
+	if (t->n_designs < 2 || !t->n_common) {
+		say_alone(out, t);
+		return;
+	}
+	for (size_t i = 0; i < t->r->n_traces; i++)
+		pl_rank_exits(t->r, i, t->rank + i * t->r->n_models);
+	put_wins(out, t, "takes the fewest exits", "the bounds do not tell the best designs apart");
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		uint64_t least, most;
+
+		if (!t->common[i])
+			continue;
+		least = pl_exits(pl_run_of(t->r, i, t->best));
+		most = pl_exits(pl_run_of(t->r, i, t->worst));
+		if (!least)
+			continue;
+		n++;
+		lo = (double)most / (double)least < lo ? (double)most / (double)least : lo;
+		hi = (double)most / (double)least > hi ? (double)most / (double)least : hi;
+	}
+	if (!n || t->best == t->worst || t->exits[t->best] == t->exits[t->worst]) {
+		fputs(".", out);
+		return;
+	}
+	pl_factor(a, lo);
+	pl_factor(b, hi);
+	fprintf(out, "; %s, which takes the most in all, takes ", label(t, t->worst));
+	fprintf(out, strcmp(a, b) != 0 ? "%s to %s" : "%s", a, b);
+	fprintf(out, " times as many as %s.", label(t, t->best));
+}
+
+static bool all_timed(const struct tally *t)
+{
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		for (size_t m = 0; t->common[i] && m < t->r->n_models; m++) {
+			if (t->design[m] && !time_span(pl_run_of(t->r, i, m)).there)
+				return false;
+		}
+	}
+	return t->n_common > 0;
+}
+
+static double total_work(const struct tally *t, size_t model, bool time)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		const struct pl_run *run = pl_run_of(t->r, i, model);
+
+		if (!t->common[i] || !run)
+			continue;
+		if (time)
+			sum += run->measured->resync_total.median;
+		else
+			sum += (double)(pl_count(run, "entries_compared") +
+					pl_count(run, "entries_fixed"));
+	}
+	return sum;
+}
+
+/* "A 1.2 ms, B 3 ms, C 7 ms": lowest first */
+static void put_work(FILE *out, const struct tally *t, bool time)
+{
+	char buf[PL_NUMBER];
+	double last = -1;
+	size_t said = 0;
+
+	while (said < t->n_designs) {
+		double least = DBL_MAX;
+
+		for (size_t m = 0; m < t->r->n_models; m++) {
+			if (t->design[m] && total_work(t, m, time) > last &&
+			    total_work(t, m, time) < least)
+				least = total_work(t, m, time);
+		}
+		for (size_t m = 0; m < t->r->n_models; m++) {
+			if (!t->design[m] || total_work(t, m, time) != least)
+				continue;
+			fprintf(out, "%s%s %s", said++ ? ", " : "", label(t, m),
+				time ? pl_time(buf, least) : pl_group(buf, (uint64_t)least));
+		}
+		if (least == DBL_MAX)
+			return;
+		last = least;
+	}
+}
+
+static void say_work(FILE *out, struct tally *t)
+{
+	if (!t->n_common) {
+		fputs("No work of bringing tables in step can be compared either.", out);
+		return;
+	}
+	if (!all_timed(t)) {
+		fputs("Times were not measured, or in too few passes to compare them; entries "
+		      "compared "
+		      "or fixed to keep tables in step, over ",
+		      out);
+		fprintf(out, "%s: ", t->n_common == 1 ? "this trace" : "these traces");
+		put_work(out, t, false);
+		fputs(".", out);
+		return;
+	}
+	for (size_t i = 0; i < t->r->n_traces; i++)
+		pl_rank_time(t->r, i, t->rank + i * t->r->n_models);
+	if (t->n_designs > 1) {
+		put_wins(out, t, "spends the least time keeping tables in step",
+			 "the intervals do not tell the quickest designs apart");
+		fputs("; together", out);
+	} else {
+		fputs("Measured", out);
+	}
+	fputs(": ", out);
+	put_work(out, t, true);
+	fputs(" a pass.", out);
+}
+
+/* The groups in which one design takes most more exits than another; -1: none. */
+static int greatest_gap(const uint64_t *more, const uint64_t *less)
+{
+	int group = -1;
+	uint64_t gap = 0;
+
+	for (int g = 0; g < PL_EXIT_GROUPS; g++) {
+		if (more[g] > less[g] && more[g] - less[g] > gap) {
+			gap = more[g] - less[g];
+			group = g;
+		}
+	}
+	return group;
+}
+
+static void sum_groups(const struct tally *t, size_t model, uint64_t *sum)
+{
+	memset(sum, 0, PL_EXIT_GROUPS * sizeof(*sum));
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		for (size_t g = 0; t->common[i] && g < PL_EXIT_GROUPS; g++)
+			sum[g] += pl_exit_group(pl_run_of(t->r, i, model), g);
+	}
+}
+
+static void say_difference(FILE *out, const struct tally *t)
+{
+	uint64_t best[PL_EXIT_GROUPS], worst[PL_EXIT_GROUPS];
+	char a[PL_NUMBER], b[PL_NUMBER];
+	int saved, paid;
+
+	if (!t->n_common) {
+		fputs("What differs between the designs cannot be said.", out);
+		return;
+	}
+	sum_groups(t, t->best, best);
+	sum_groups(t, t->worst, worst);
+	if (t->best == t->worst) {
+		saved = greatest_gap(best, (uint64_t[PL_EXIT_GROUPS]){ 0 });
+		if (saved >= 0)
+			fprintf(out, "Most of these exits are %s (%s).", pl_exit_groups[saved].name,
+				pl_group(a, best[saved]));
+		else
+			fputs("None of them takes an exit.", out);
+		return;
+	}
+	saved = greatest_gap(worst, best);
+	paid = greatest_gap(best, worst);
+	if (saved < 0) {
+		fputs("In exits by cause the designs do not differ.", out);
+		return;
+	}
+	fprintf(out, "What differs most is %s: %s such exits of %s against %s of %s",
+		pl_exit_groups[saved].name, pl_group(a, worst[saved]), label(t, t->worst),
+		pl_group(b, best[saved]), label(t, t->best));
+	if (paid >= 0)
+		fprintf(out, ", which pays with more %s (%s against %s)", pl_exit_groups[paid].name,
+			pl_group(a, best[paid]), pl_group(b, worst[paid]));
+	fputs(".", out);
+}
+
+int pl_answer(const struct pl_results *results, char *sentence[PL_SENTENCES])
+{
+	struct tally t;
+	FILE *out[PL_SENTENCES] = { NULL };
+	size_t len[PL_SENTENCES];
+	int ret = 0;
+
+	if (tally_init(&t, results))
+		return -1;
+	for (int i = 0; i < PL_SENTENCES; i++) {
+		sentence[i] = NULL;
+		out[i] = open_memstream(&sentence[i], &len[i]);
+		if (!out[i])
+			ret = -1;
+	}
+	if (!ret) {
+		say_exits(out[0], &t);
+		say_work(out[1], &t);
+		say_difference(out[2], &t);
+	}
+	for (int i = 0; i < PL_SENTENCES; i++) {
+		if (out[i] && fclose(out[i]))
+			ret = -1;
+	}
+	for (int i = 0; ret && i < PL_SENTENCES; i++)
+		free(sentence[i]);
+	tally_free(&t);
+	return ret;
+}

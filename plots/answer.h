@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What follows from a set of results: totals, who is ahead where, and the three sentences that open
+ * the page. No winner is named where bounds or intervals overlap.
+ */
+#ifndef UNSYNC_PLOTS_ANSWER_H
+#define UNSYNC_PLOTS_ANSWER_H
+
+#include "plots/results_read.h"
+
+/* Exits by cause, as charts and tables group them. The last group takes every other exit_ counter. */
+struct pl_exit_group {
+	const char *counter; /* NULL: the rest */
+	const char *name;    /* "page faults filled" */
+};
+#define PL_EXIT_GROUPS 6
+extern const struct pl_exit_group pl_exit_groups[PL_EXIT_GROUPS];
+
+enum pl_rank {
+	PL_BEHIND, /* or there is nothing to compare with */
+	PL_TIED,   /* among the best; bounds or intervals do not tell them apart */
+	PL_BEST,
+};
+
+/**
+ * pl_exits() - all exits that a run surely took (lower bound)
+ */
+uint64_t pl_exits(const struct pl_run *run);
+
+/**
+ * pl_exits_max() - exits with every further fault that the trace cannot rule out (upper bound)
+ */
+uint64_t pl_exits_max(const struct pl_run *run);
+
+/**
+ * pl_exit_group() - exits of one of the pl_exit_groups
+ */
+uint64_t pl_exit_group(const struct pl_run *run, size_t group);
+
+/**
+ * pl_rank_exits() - which design has the fewest exits on a trace
+ * @results: the set
+ * @trace: number of the trace
+ * @rank: one element for each model of the set; filled in
+ *
+ * The model without shadow paging takes no part. A design whose interval from lower to upper bound
+ * overlaps that of the one with the lowest lower bound is tied with it.
+ */
+void pl_rank_exits(const struct pl_results *results, size_t trace, enum pl_rank *rank);
+
+/**
+ * pl_rank_time() - which design spends the least time in resyncs on a trace
+ *
+ * As pl_rank_exits(), by the 95 % intervals of the medians. Runs without measurement, or with too few
+ * passes for an interval, take no part.
+ */
+void pl_rank_time(const struct pl_results *results, size_t trace, enum pl_rank *rank);
+
+/**
+ * pl_compared() - does the comparison rest on this trace?
+ *
+ * On exact traces if there is any in the set, else on all.
+ */
+bool pl_compared(const struct pl_results *results, size_t trace);
+
+#define PL_SENTENCES 3
+/**
+ * pl_answer() - the three sentences: exits, time in resyncs, what differs
+ * @results: the set
+ * @sentence: filled in with text (not HTML) to be freed by the caller
+ *
+ * Return: 0, or -1 if out of memory (then nothing needs to be freed).
+ */
+int pl_answer(const struct pl_results *results, char *sentence[PL_SENTENCES]);
+
+#endif

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plots/charts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plots/answer.h"
+#include "plots/csv.h"
+#include "plots/text.h"
+
+static bool any_run(const struct pl_results *r, size_t trace)
+{
+	for (size_t m = 0; m < r->n_models; m++) {
+		if (pl_shown(r, trace, m))
+			return true;
+	}
+	return false;
+}
+
+static bool any_measured(const struct pl_results *r, size_t trace)
+{
+	for (size_t i = 0; i < r->n_runs; i++) {
+		if (!r->models[r->runs[i].model].null && r->runs[i].measured &&
+		    r->runs[i].measured->count &&
+		    (trace == SIZE_MAX ? pl_compared(r, r->runs[i].trace)
+				       : r->runs[i].trace == trace))
+			return true;
+	}
+	return false;
+}
+
+static bool has_timeline(const struct pl_results *r, size_t trace)
+{
+	for (size_t m = 0; m < r->n_models; m++) {
+		if (pl_shown(r, trace, m))
+			return pl_run_of(r, trace, m)->timeline.n > 0;
+	}
+	return false;
+}
+
+static const struct pl_chart_kind kinds[] = {
+	{
+		.name = "exits-overview",
+		.script = "overview.gp",
+		.title = "Exits of each design, trace by trace",
+		.caption =
+			"All exits that a design takes, for every 1000 events of the trace. The "
+			"bar "
+			"ends at what is certain; the line beyond it reaches to the upper bound, "
+			"where faults are counted that the trace cannot rule out.",
+		.overview = true,
+		.applies = any_run,
+		.csv = pl_csv_exits_overview,
+		.axis = "exits per 1000 trace events",
+	},
+	{
+		.name = "resync-overview",
+		.script = "overview.gp",
+		.title = "Time spent keeping tables in step, trace by trace",
+		.caption =
+			"Measured time in resyncs (emulated writes included, exits not) for every "
+			"1000 events of the trace: the median of the passes, and the 95 % interval "
+			"of that median.",
+		.overview = true,
+		.timed = true,
+		.applies = any_measured,
+		.csv = pl_csv_resync_overview,
+		.axis = "µs in resyncs per 1000 trace events",
+	},
+	{
+		.name = "cost",
+		.script = "cost.gp",
+		.title = "Cost by component",
+		.caption = "What each design makes the guest or the host pay, each component on "
+			   "its own "
+			   "scale. Five are counts; the last is a measured time. They are not "
+			   "added up: "
+			   "what a count costs depends on the machine.",
+		.timed = true,
+		.applies = any_run,
+		.csv = pl_csv_cost,
+	},
+	{
+		.name = "exits",
+		.script = "exits.gp",
+		.title = "Exits by cause",
+		.caption =
+			"Every exit from guest to host, by what caused it. The hatched end is the "
+			"further faults that the trace cannot rule out: the true figure lies "
+			"between "
+			"the solid bar and its end.",
+		.applies = any_run,
+		.csv = pl_csv_exits,
+	},
+	{
+		.name = "latency",
+		.script = "latency.gp",
+		.title = "Resync latency",
+		.caption = "How long a single resync takes: the share of resyncs that took at most "
+			   "that "
+			   "long, and below it the percentiles of each design. n is the number of "
+			   "resyncs in all passes together; the clock's own cost is taken off.",
+		.timed = true,
+		.applies = any_measured,
+		.csv = pl_csv_latency,
+		.extra = "percentiles",
+		.extra_csv = pl_csv_percentiles,
+	},
+	{
+		.name = "timeline",
+		.script = "timeline.gp",
+		.title = "Over the trace's time",
+		.caption =
+			"Time as recorded. The upper chart shows the most tables that were out of "
+			"sync at once in each bin, the others what happened in the bin. A guest "
+			"that "
+			"is recorded exactly runs slower than it does otherwise.",
+		.applies = has_timeline,
+		.csv = pl_csv_timeline,
+	},
+	{
+		.name = "synced",
+		.script = "synced.gp",
+		.title = "What resyncs looked at, and how much had changed",
+		.caption =
+			"Tables that were compared with the guest's, and how many of them had not "
+			"changed; then the entries compared in them, and what became of each.",
+		.applies = any_run,
+		.csv = pl_csv_synced,
+	},
+};
+
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* Different traces must not end up with the same file name. */
+static void name_chart(struct pl_chart *charts, size_t n, const struct pl_results *r)
+{
+	struct pl_chart *c = &charts[n];
+	char slug[81];
+
+	if (c->kind->overview) {
+		snprintf(c->name, sizeof(c->name), "%s", c->kind->name);
+		return;
+	}
+	snprintf(c->name, sizeof(c->name), "%s-%s", c->kind->name,
+		 pl_slug(slug, r->traces[c->trace].id));
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(charts[i].name, c->name)) {
+			snprintf(c->name, sizeof(c->name), "%s-%s.%zu", c->kind->name, slug,
+				 c->trace);
+			break;
+		}
+	}
+}
+
+int pl_charts(const struct pl_results *results, struct pl_chart **charts, size_t *n)
+{
+	*n = 0;
+	*charts = calloc(N_KINDS * (results->n_traces + 1), sizeof(**charts));
+	if (!*charts)
+		return -1;
+	for (size_t k = 0; k < N_KINDS; k++) {
+		if (!kinds[k].overview || !kinds[k].applies(results, SIZE_MAX))
+			continue;
+		(*charts)[*n].kind = &kinds[k];
+		name_chart(*charts, (*n)++, results);
+	}
+	for (size_t t = 0; t < results->n_traces; t++) {
+		for (size_t k = 0; k < N_KINDS; k++) {
+			if (kinds[k].overview || !kinds[k].applies(results, t))
+				continue;
+			(*charts)[*n].kind = &kinds[k];
+			(*charts)[*n].trace = t;
+			name_chart(*charts, (*n)++, results);
+		}
+	}
+	return 0;
+}
+
+void pl_chart_title(FILE *out, const struct pl_results *results, const struct pl_chart *chart)
+{
+	char buf[4 * 60 + 4];
+
+	fputs(chart->kind->title, out);
+	if (!chart->kind->overview)
+		fprintf(out, ": %s", pl_short(buf, results->traces[chart->trace].id, 60));
+}
+
+/* Passes behind the times of a chart: ", 9 passes" or ", 7 to 9 passes". */
+static void put_passes(FILE *out, const struct pl_results *r, const struct pl_chart *chart)
+{
+	uint64_t lo = UINT64_MAX, hi = 0;
+
+	for (size_t i = 0; i < r->n_runs; i++) {
+		const struct pl_run *run = &r->runs[i];
+
+		if (!run->measured || r->models[run->model].null ||
+		    (chart->kind->overview ? !pl_compared(r, run->trace)
+					   : run->trace != chart->trace))
+			continue;
+		lo = run->measured->passes < lo ? run->measured->passes : lo;
+		hi = run->measured->passes > hi ? run->measured->passes : hi;
+	}
+	if (!hi)
+		fputs(", times not measured", out);
+	else if (lo == hi)
+		fprintf(out, ", %llu pass%s", (unsigned long long)lo, lo == 1 ? "" : "es");
+	else
+		fprintf(out, ", %llu to %llu passes", (unsigned long long)lo,
+			(unsigned long long)hi);
+}
+
+static void put_trace(FILE *out, const struct pl_trace *t)
+{
+	char a[PL_NUMBER], b[PL_NUMBER];
+
+	fprintf(out, "%s trace, %s events in %s, %llu vCPU%s", t->exact ? "exact" : "native",
+		pl_group(a, t->events), pl_time(b, (double)t->duration_ns),
+		(unsigned long long)t->vcpus, t->vcpus == 1 ? "" : "s");
+}
+
+void pl_chart_note(FILE *out, const struct pl_results *results, const struct pl_chart *chart)
+{
+	size_t n = 0;
+	bool exact = results->traces[chart->trace].exact;
+
+	if (!chart->kind->overview) {
+		put_trace(out, &results->traces[chart->trace]);
+	} else {
+		for (size_t i = 0; i < results->n_traces; i++) {
+			n += pl_compared(results, i);
+			if (pl_compared(results, i))
+				exact = results->traces[i].exact;
+		}
+		fprintf(out, "%zu %s trace%s", n, exact ? "exact" : "native", n == 1 ? "" : "s");
+	}
+	if (chart->kind->timed)
+		put_passes(out, results, chart);
+	else
+		fputs(", counted", out);
+	if (!exact)
+		fputs("; writes are lower bounds", out);
+}
+
+bool pl_shown(const struct pl_results *results, size_t trace, size_t model)
+{
+	if (results->models[model].null)
+		return false;
+	if (trace != SIZE_MAX)
+		return pl_run_of(results, trace, model) != NULL;
+	for (size_t t = 0; t < results->n_traces; t++) {
+		if (pl_compared(results, t) && pl_run_of(results, t, model))
+			return true;
+	}
+	return false;
+}
+
+/* So that the built-in designs look the same on every page; all others take what is left. */
+static const struct {
+	const char *label, *colour;
+} palette[] = {
+	{ "sync-on-write", "#D55E00" },
+	{ "oos-per-root", "#0072B2" },
+	{ "unsync-bitmap", "#009E73" },
+	{ "kvm", "#CC79A7" },
+	{ NULL, "#E69F00" },
+	{ NULL, "#56B4E9" },
+	{ NULL, "#000000" },
+	{ NULL, "#F0E442" },
+};
+
+#define N_PALETTE (sizeof(palette) / sizeof(palette[0]))
+
+static size_t reserved_colour(const char *label)
+{
+	for (size_t i = 0; i < N_PALETTE; i++) {
+		if (palette[i].label && !strcmp(palette[i].label, label))
+			return i;
+	}
+	return N_PALETTE;
+}
+
+static bool label_there(const struct pl_results *r, const char *label)
+{
+	for (size_t m = 0; label && m < r->n_models; m++) {
+		if (!strcmp(r->models[m].label, label))
+			return true;
+	}
+	return false;
+}
+
+const char *pl_colour(const struct pl_results *results, size_t model)
+{
+	size_t free_slots[N_PALETTE], n = 0, before = 0;
+	size_t own = reserved_colour(results->models[model].label);
+
+	if (results->models[model].null)
+		return "#767676";
+	if (own < N_PALETTE)
+		return palette[own].colour;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < N_PALETTE; i++) {
+			if ((pass == 0) == !palette[i].label &&
+			    !label_there(results, palette[i].label))
+				free_slots[n++] = i;
+		}
+	}
+	for (size_t m = 0; m < model; m++)
+		before += !results->models[m].null &&
+			  reserved_colour(results->models[m].label) == N_PALETTE;
+	return palette[free_slots[before % n]].colour;
+}
+
+void pl_chart_colours(FILE *out, const struct pl_results *results, const struct pl_chart *chart)
+{
+	size_t trace = chart->kind->overview ? SIZE_MAX : chart->trace;
+	size_t n = 0;
+
+	for (size_t m = 0; m < results->n_models; m++) {
+		if (pl_shown(results, trace, m))
+			fprintf(out, "%s%s", n++ ? " " : "", pl_colour(results, m));
+	}
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plots/csv.h"
+
+#include <inttypes.h>
+
+#include "plots/answer.h"
+#include "plots/charts.h"
+#include "plots/text.h"
+
+#define LABEL_CHARS 34 /* what fits beside a bar */
+
+/* The model's label, in a form that gnuplot's CSV reader takes as well. */
+static void put_label(FILE *out, const char *text)
+{
+	char buf[4 * LABEL_CHARS + 4];
+
+	pl_csv(out, pl_short(buf, text, LABEL_CHARS));
+}
+
+/* A heading made of a label and what the column holds. */
+static void put_heading(FILE *out, const char *label, const char *what)
+{
+	char buf[4 * LABEL_CHARS + 4], heading[4 * LABEL_CHARS + 64];
+
+	snprintf(heading, sizeof(heading), "%s: %s", pl_short(buf, label, LABEL_CHARS), what);
+	fputc(',', out);
+	pl_csv(out, heading);
+}
+
+static void put_count(FILE *out, uint64_t n)
+{
+	fprintf(out, ",%" PRIu64, n);
+}
+
+#define FOR_EACH_SHOWN(r, trace, m)                                                                \
+	for (size_t m = 0; (m) < (r)->n_models; (m)++)                                             \
+		if (pl_shown(r, trace, m))
+
+void pl_csv_cost(FILE *out, const struct pl_results *r, size_t trace)
+{
+	static const char *const counters[] = { "writes_emulated", "pages_created", "tables_synced",
+						"entries_compared" };
+
+	fputs("model,exits_min,exits_max,writes_emulated,pages_created,tables_synced,"
+	      "entries_compared,resync_ms_per_pass,resync_ms_ci95_low,resync_ms_ci95_high,passes\n",
+	      out);
+	FOR_EACH_SHOWN(r, trace, m)
+	{
+		const struct pl_run *run = pl_run_of(r, trace, m);
+		const struct pl_measured *t = run->measured;
+
+		put_label(out, r->models[m].label);
+		put_count(out, pl_exits(run));
+		put_count(out, pl_exits_max(run));
+		for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+			put_count(out, pl_count(run, counters[i]));
+		if (t)
+			fprintf(out, ",%.6f", t->resync_total.median / 1e6);
+		else
+			fputc(',', out);
+		if (t && t->resync_total.has_interval)
+			fprintf(out, ",%.6f,%.6f", t->resync_total.lo / 1e6,
+				t->resync_total.hi / 1e6);
+		else
+			fputs(",,", out);
+		put_count(out, t ? t->passes : 0);
+		fputc('\n', out);
+	}
+}
+
+void pl_csv_exits(FILE *out, const struct pl_results *r, size_t trace)
+{
+	fputs("model", out);
+	for (size_t g = 0; g < PL_EXIT_GROUPS; g++)
+		fprintf(out, ",%s", pl_exit_groups[g].name);
+	fputs(",further faults that the trace cannot rule out\n", out);
+	FOR_EACH_SHOWN(r, trace, m)
+	{
+		const struct pl_run *run = pl_run_of(r, trace, m);
+
+		put_label(out, r->models[m].label);
+		for (size_t g = 0; g < PL_EXIT_GROUPS; g++)
+			put_count(out, pl_exit_group(run, g));
+		put_count(out, pl_count(run, "refaults_max"));
+		fputc('\n', out);
+	}
+}
+
+void pl_csv_synced(FILE *out, const struct pl_results *r, size_t trace)
+{
+	fputs("model,tables that had changed,tables in vain,entries unchanged,"
+	      "entries with changed permissions,entries dropped\n",
+	      out);
+	FOR_EACH_SHOWN(r, trace, m)
+	{
+		const struct pl_run *run = pl_run_of(r, trace, m);
+		uint64_t vain = pl_count(run, "tables_in_vain");
+		uint64_t kept = pl_count(run, "entries_kept");
+		uint64_t permission = pl_count(run, "entries_permission");
+
+		put_label(out, r->models[m].label);
+		put_count(out, pl_count(run, "tables_synced") - vain);
+		put_count(out, vain);
+		put_count(out, kept);
+		put_count(out, permission);
+		put_count(out, pl_count(run, "entries_compared") - kept - permission);
+		fputc('\n', out);
+	}
+}
+
+void pl_csv_latency(FILE *out, const struct pl_results *r, size_t trace)
+{
+	size_t number = 0;
+
+	fputs("number,model,upper_ns,resyncs,cumulative_percent\n", out);
+	FOR_EACH_SHOWN(r, trace, m)
+	{
+		const struct pl_measured *t = pl_run_of(r, trace, m)->measured;
+		uint64_t sum = 0;
+
+		number++;
+		for (size_t i = 0; t && i < t->n_buckets; i++) {
+			if (!t->bucket[i])
+				continue;
+			sum += t->bucket[i];
+			fprintf(out, "%zu,", number);
+			put_label(out, r->models[m].label);
+			fprintf(out, ",%.6g,%" PRIu64 ",%.6f\n", t->upper_ns[i], t->bucket[i],
+				100.0 * (double)sum / (double)t->count);
+		}
+	}
+}
+
+void pl_csv_percentiles(FILE *out, const struct pl_results *r, size_t trace)
+{
+	fputs("model,resyncs,mean_ns,p50_ns,p90_ns,p99_ns,p99.9_ns,max_ns,relative_error\n", out);
+	FOR_EACH_SHOWN(r, trace, m)
+	{
+		const struct pl_measured *t = pl_run_of(r, trace, m)->measured;
+
+		put_label(out, r->models[m].label);
+		if (t && t->count)
+			fprintf(out, ",%" PRIu64 ",%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.4g\n", t->count,
+				t->mean, t->p50, t->p90, t->p99, t->p999, t->max, t->error);
+		else
+			fputs(",0,,,,,,,\n", out);
+	}
+}
+
+void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace)
+{
+	static const char *const what[] = { "most tables out of sync", "exits", "tables synced" };
+	const struct pl_timeline *t = NULL;
+
+	fputs("seconds", out);
+	for (int series = 0; series < 3; series++) {
+		FOR_EACH_SHOWN(r, trace, m)
+		{
+			put_heading(out, r->models[m].label, what[series]);
+			t = &pl_run_of(r, trace, m)->timeline;
+		}
+	}
+	fputc('\n', out);
+	for (size_t i = 0; t && i < t->n; i++) {
+		fprintf(out, "%.9g", (double)i * t->bin_ns / 1e9);
+		for (int series = 0; series < 3; series++) {
+			FOR_EACH_SHOWN(r, trace, m)
+			{
+				const struct pl_timeline *own = &pl_run_of(r, trace, m)->timeline;
+
+				put_count(out, series == 0   ? own->unsync[i]
+					       : series == 1 ? own->exits[i]
+							     : own->tables_synced[i]);
+			}
+		}
+		fputc('\n', out);
+	}
+}
+
+static double per_1000(const struct pl_trace *t, double value)
+{
+	return t->events ? value * 1000 / (double)t->events : 0;
+}
+
+void pl_csv_exits_overview(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	fputs("trace", out);
+	FOR_EACH_SHOWN(r, SIZE_MAX, m)
+	{
+		put_heading(out, r->models[m].label, "exits per 1000 events");
+		put_heading(out, r->models[m].label, "least");
+		put_heading(out, r->models[m].label, "most");
+	}
+	fputc('\n', out);
+	for (size_t i = 0; i < r->n_traces; i++) {
+		if (!pl_compared(r, i))
+			continue;
+		put_label(out, r->traces[i].id);
+		FOR_EACH_SHOWN(r, SIZE_MAX, m)
+		{
+			const struct pl_run *run = pl_run_of(r, i, m);
+			double lo, hi;
+
+			if (!run) {
+				fputs(",,,", out);
+				continue;
+			}
+			lo = per_1000(&r->traces[i], (double)pl_exits(run));
+			hi = per_1000(&r->traces[i], (double)pl_exits_max(run));
+			fprintf(out, ",%.6g,%.6g,%.6g", lo, lo, hi);
+		}
+		fputc('\n', out);
+	}
+}
+
+void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	fputs("trace", out);
+	FOR_EACH_SHOWN(r, SIZE_MAX, m)
+	{
+		put_heading(out, r->models[m].label, "median µs in resyncs per 1000 events");
+		put_heading(out, r->models[m].label, "95 % interval, low");
+		put_heading(out, r->models[m].label, "95 % interval, high");
+	}
+	fputc('\n', out);
+	for (size_t i = 0; i < r->n_traces; i++) {
+		if (!pl_compared(r, i))
+			continue;
+		put_label(out, r->traces[i].id);
+		FOR_EACH_SHOWN(r, SIZE_MAX, m)
+		{
+			const struct pl_run *run = pl_run_of(r, i, m);
+			const struct pl_stat *s;
+
+			if (!run || !run->measured) {
+				fputs(",,,", out);
+				continue;
+			}
+			s = &run->measured->resync_total;
+			fprintf(out, ",%.6g", per_1000(&r->traces[i], s->median / 1e3));
+			if (s->has_interval)
+				fprintf(out, ",%.6g,%.6g", per_1000(&r->traces[i], s->lo / 1e3),
+					per_1000(&r->traces[i], s->hi / 1e3));
+			else
+				fputs(",,", out);
+		}
+		fputc('\n', out);
+	}
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The data behind each chart, as CSV with a line of headings (RFC 4180, but lines end in LF). Counts
+ * are whole numbers, times carry their unit in the heading, a figure that does not exist is an empty
+ * field. Models without shadow paging are left out.
+ */
+#ifndef UNSYNC_PLOTS_CSV_H
+#define UNSYNC_PLOTS_CSV_H
+
+#include <stdio.h>
+
+#include "plots/results_read.h"
+
+/* What the guest pays, by component: one line for each design. */
+void pl_csv_cost(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Exits by cause: one line for each design. */
+void pl_csv_exits(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Tables synced usefully and in vain, entries compared by outcome: one line for each design. */
+void pl_csv_synced(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Distribution of resync latency: one line for each design and bucket. */
+void pl_csv_latency(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Percentiles of resync latency: one line for each design. */
+void pl_csv_percentiles(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Out-of-sync tables, exits and tables synced over time: one line for each bin. */
+void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Exits per 1000 events, bounds: one line for each compared trace. @trace is not used. */
+void pl_csv_exits_overview(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Time in resyncs per 1000 events, with intervals: one line for each compared trace. */
+void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace);
+
+#endif

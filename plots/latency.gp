@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# How long one resync takes: cumulative distribution, and percentiles of each design, over one scale.
+# Usage: gnuplot -c latency.gp FORMAT BASE TITLE NOTE COLOURS
+# CSV: BASE.csv: number of the design, name, upper end of a bucket in ns, resyncs in it, percent that
+#      took at most that long. BASE.percentiles.csv: model, resyncs, mean, p50, p90, p99, p99.9, max, error
+
+fmt = ARG1; base = ARG2; title = ARG3; note = ARG4; colours = ARG5
+load "common.gp"
+percentiles = base.".percentiles.csv"
+
+array resyncs[max(n_models, 1)]
+error_ = 0
+stats percentiles skip 1 using (name_(strcol(1)), resyncs[n_read] = $2, error_ = max(error_, valid(9) ? $9 : 0), 0) nooutput
+lowest = 1e30
+highest = 1
+stats csv skip 1 using (lowest = min(lowest, max($3, 1)), highest = max(highest, $3), 0) nooutput
+stats percentiles skip 1 using (highest = max(highest, valid(8) ? $8 : 0), 0) nooutput
+
+array point[5] = [7, 5, 9, 13, 2]
+array what[5] = ["median", "p90", "p99", "p99.9", "max"]
+do for [i = 1:n_models] {
+	leg_text[i] = sprintf("%s, n = %s", name[i], commas(resyncs[i]))
+	leg_rgb[i] = colour(i)
+	leg_kind[i] = "line"
+}
+do for [i = 1:5] {
+	leg_text[n_models + i] = what[i]
+	leg_rgb[n_models + i] = 0x555555
+	leg_kind[n_models + i] = sprintf("pt%d", point[i])
+}
+leg_n = n_models + 5
+leg_break = n_models + 1
+load "legend.gp"
+axis = sprintf("time of one resync (log scale; values within %.1f %%)", 100 * error_)
+
+body = narrow ? 190 : 300
+gap = px * 0.9
+pitch = narrow ? 36 : 30
+strip = n_models * pitch
+H = head + px * 1.9 + body + gap + strip + foot
+load "canvas.gp"
+
+left = narrow ? 48 : max(longest + 28, 72)
+set lmargin at screen X(left)
+set rmargin at screen X(W - 24)
+set logscale x
+set xrange [lowest * 0.85:highest * 1.25]
+clock(v) = v >= 1e9 ? sprintf("%g s", v / 1e9) : v >= 1e6 ? sprintf("%g ms", v / 1e6) : \
+	v >= 1e3 ? sprintf("%g µs", v / 1e3) : sprintf("%g ns", v)
+d0 = floor(log10(lowest * 0.85))
+d1 = ceil(log10(highest * 1.25))
+few = d1 - d0 <= 3 && !narrow
+set xtics ()
+do for [d = d0:d1] {
+	set xtics add ("" 10.0**d)
+	do for [k = 2:9] { set xtics add ("" k * 10.0**d 1) }
+}
+
+set multiplot
+y = head + px * 1.9
+set tmargin at screen Y(y)
+set bmargin at screen Y(y + body)
+set label 1 "share of resyncs that took at most that long, %" at screen X(narrow ? 14 : 16), Y(y - px * 1.3) left
+set border 3 lc rgb 0x888888
+set yrange [0:100]
+set ytics 0, 25, 100
+set grid xtics ytics lt 1 lw 1 lc rgb rule back
+plot for [m = 1:n_models] csv skip 1 using (int($1) == m ? max($3, 1) : NaN):5 \
+	with lines lw (narrow ? 1.8 : 2.2) lc rgb colour(m) dt dash(m)
+
+unset label
+unset object
+unset arrow
+set tmargin at screen Y(y + body + gap)
+set bmargin at screen Y(y + body + gap + strip)
+set border 1 lc rgb 0x888888
+set yrange [n_models + 0.5:0.5]
+unset ytics
+do for [d = d0:d1] {
+	set xtics add (clock(10.0**d) 10.0**d)
+	do for [k = 2:9] {
+		set xtics add (few && (k == 2 || k == 5) ? clock(k * 10.0**d) : "" k * 10.0**d 1)
+	}
+}
+set grid xtics lt 1 lw 1 lc rgb rule back
+mid = narrow ? 0.2 : 0
+do for [i = 1:n_models] {
+	if (narrow) {
+		set label 10+i name[i] at screen X(left + 2), first i - 0.25 left front noenhanced
+	} else {
+		set label 10+i name[i] at screen X(left - 10), first i right noenhanced
+	}
+}
+plot percentiles skip 1 using 4:($0 + 1 + mid):4:(valid(8) ? $8 : NaN):(colour($0 + 1)) with xerrorbars pt -1 lw 1.5 lc rgb variable, \
+	for [k = 1:5] percentiles skip 1 using (valid(k + 3) ? max(column(k + 3), 1) : NaN):($0 + 1 + mid):(colour($0 + 1)) \
+		with points pt point[k] ps (narrow ? 0.9 : 1.2) lc rgb variable
+unset multiplot
+set output

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# One figure of each design on each trace, side by side, with bounds or intervals.
+# Usage: gnuplot -c overview.gp FORMAT BASE TITLE NOTE COLOURS AXIS
+# CSV: trace, then for each design the value and the two ends of its line. The headings begin with
+#      the design's name.
+
+fmt = ARG1; base = ARG2; title = ARG3; note = ARG4; colours = ARG5
+load "common.gp"
+axis = ARG6
+
+array trace[256]
+traces = 0
+trace_(s) = (traces = traces + 1, trace[traces] = s, longest = max(longest, width(s)), 0)
+stats csv skip 1 using (trace_(strcol(1)), 0) nooutput
+top = 0
+set datafile columnheaders
+do for [m = 1:n_models] {
+	stats csv using (leg_text[m] = columnhead(3 * m - 1), top = max(top, valid(3 * m - 1) ? column(3 * m - 1) : 0), top = max(top, valid(3 * m + 1) ? column(3 * m + 1) : 0), 0) nooutput
+	leg_text[m] = leg_text[m][1:strstrt(leg_text[m], ": ") - 1]
+	leg_rgb[m] = colour(m)
+	leg_kind[m] = "box"
+}
+unset datafile columnheaders
+leg_n = n_models + 1
+leg_text[leg_n] = strstrt(axis, "exits") ? "up to the upper bound" : "95 % interval of the median"
+leg_rgb[leg_n] = 0x222222
+leg_kind[leg_n] = "bound"
+load "legend.gp"
+
+bar = narrow ? 17 : 20
+pitch = n_models * bar + (narrow ? 30 : 16)
+H = head + traces * pitch + foot
+load "canvas.gp"
+
+left = narrow ? 14 : longest + 28
+set lmargin at screen X(left)
+set rmargin at screen X(W - 20)
+set tmargin at screen Y(head)
+set bmargin at screen Y(H - foot)
+right = top > 0 ? top * 1.02 / (1 - (width(digits3(top)) + 14) / (W - left - 20)) : 1
+set xrange [0:right]
+set yrange [traces * pitch:0]
+s = step(right, narrow ? 4 : 8)
+set xtics ()
+do for [i = 0:int(right / s)] { set xtics add (si(i * s) i * s) }
+set grid xtics lt 1 lw 1 lc rgb rule back
+unset ytics
+# Middle of a bar, in pixels from the top
+y(row, m) = row * pitch + (narrow ? 24 : 8) + (m - 0.5) * bar
+do for [i = 1:traces] {
+	if (narrow) {
+		set label i trace[i] at first 0, first (i - 1) * pitch + 13 left front noenhanced
+	} else {
+		set label i trace[i] at screen X(left - 10), first (i - 0.5) * pitch right noenhanced
+	}
+}
+
+plot for [m = 1:n_models] csv skip 1 using (0):0:(0):(column(3 * m - 1)):(y($0, m) - bar * 0.4):(y($0, m) + bar * 0.4) \
+		with boxxyerror lc rgb colour(m), \
+	for [m = 1:n_models] csv skip 1 using (column(3 * m) == column(3 * m + 1) ? NaN : column(3 * m - 1)):(y($0, m)):(column(3 * m)):(column(3 * m + 1)) \
+		with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
+	for [m = 1:n_models] csv skip 1 using (max(column(3 * m - 1), valid(3 * m + 1) ? column(3 * m + 1) : 0)):(y($0, m)):(digits3(column(3 * m - 1))) \
+		with labels left offset char 0.8, 0
+set output

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reads the results files that 'unsync replay' writes (docs/results-format.md), one or several, into
+ * one set. Everything in a file is checked before anybody sees it: what these functions hand out is of
+ * the right type, finite, not negative and not absurd.
+ *
+ * Counted results (the same in every run) and measured ones (times) are kept apart here as they are in
+ * the file.
+ */
+#ifndef UNSYNC_PLOTS_RESULTS_READ_H
+#define UNSYNC_PLOTS_RESULTS_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PL_SCHEMA "unsync-results"
+#define PL_VERSION 1
+#define PL_MAX_BINS 4096u
+/* The model that keeps guest memory and nothing else: it shows what the harness costs. */
+#define PL_NULL_MODEL "null"
+
+struct json_t;
+
+/*
+ * The machine and the command behind one file. Strings belong to the set, here and below; they may hold
+ * anything, control characters included: text.h makes them fit to be shown.
+ */
+struct pl_context {
+	const char *file; /* as the user named it */
+	const char *tool;
+	bool machine; /* false: nothing was measured, and what follows up to the warnings is not set */
+	const char *created, *cpu, *kernel, *compiler, *build, *command;
+	const char *clock_source;
+	double ns_per_tick, overhead_ns; /* of the clock */
+	double load;			 /* 1-minute load average when it began; -1: unknown */
+	uint64_t cores;
+	const char **warnings;
+	size_t n_warnings;
+};
+
+struct pl_trace {
+	const char *id, *path, *xxh64, *title, *kernel;
+	bool exact;    /* every guest write is in the trace, in order */
+	bool complete; /* not cut off */
+	uint64_t bytes, events, blocks, duration_ns, vms, vcpus, lost;
+	uint64_t writes_trapped, writes_window, writes_walk; /* how the writes are known */
+	uint64_t host_unsync, host_sync, host_resync_ns;     /* what the recorded host did */
+};
+
+/* A model with one set of options: a column of every table, a colour of every chart. */
+struct pl_model {
+	const char *name;    /* of the model */
+	const char *label;   /* name, and what differs from its defaults */
+	const char *summary; /* one line; "" if the files do not say */
+	char *options;	     /* "name=value, name=value" */
+	bool null;	     /* PL_NULL_MODEL */
+};
+
+struct pl_stat {
+	double median, mad;
+	double lo, hi;	    /* 95 % interval of the median; only if has_interval */
+	bool has_interval;  /* false if there were too few passes for one */
+	uint64_t *outliers; /* numbers of passes; empty where outliers are not told */
+	size_t n_outliers;
+};
+
+struct pl_cause_time {
+	const char *cause;
+	double count, p50, p99, total; /* ns */
+};
+
+struct pl_measured {
+	uint64_t passes, warmup;
+	double *total_ns, *resync_ns;	    /* for each pass */
+	struct pl_stat total, resync_total; /* ns per pass */
+	struct pl_stat events_per_s;
+	uint64_t count;			       /* resyncs in the histogram */
+	double mean, p50, p90, p99, p999, max; /* ns per resync */
+	double error;			       /* relative bound of the histogram's values */
+	double *upper_ns;		       /* histogram: upper end of each bucket, rising */
+	uint64_t *bucket;		       /* and how many resyncs fell into it */
+	size_t n_buckets;
+	struct pl_cause_time *causes;
+	size_t n_causes;
+};
+
+/* Timeline: the same bins for all models of a trace. */
+struct pl_timeline {
+	double bin_ns;
+	size_t n;
+	uint64_t *unsync;		 /* most tables out of sync at once */
+	uint64_t *exits, *tables_synced; /* in the bin */
+};
+
+struct pl_run {
+	size_t trace, model; /* numbers in the set */
+	struct json_t *counted, *resyncs;
+	struct pl_timeline timeline;
+	struct pl_measured *measured; /* NULL: nothing was measured */
+};
+
+struct pl_failure {
+	const char *trace, *model, *why;
+};
+
+/* A name and what it means; the order is the files'. */
+struct pl_term {
+	const char *name, *help;
+};
+
+/* Zero-initialise; pl_read() adds to it. */
+struct pl_results {
+	struct pl_context *contexts;
+	struct pl_trace *traces;
+	struct pl_model *models;
+	struct pl_run *runs;
+	struct pl_failure *failures;
+	struct pl_term *counters, *causes;
+	size_t n_contexts, n_traces, n_models, n_runs, n_failures, n_counters, n_causes;
+	struct json_t **documents; /* the strings live in here */
+	size_t n_documents;
+};
+
+/**
+ * pl_read() - add one results file to a set
+ * @results: the set; after a failure it may hold part of the file and is only good for pl_free()
+ * @file: path
+ * @error: a line for the user if it fails: file, field, what, remedy
+ * @error_len: bytes there
+ *
+ * A trace may come from several files if its content was the same; a trace and model may come only once.
+ *
+ * Return: 0, or -1.
+ */
+int pl_read(struct pl_results *results, const char *file, char *error, size_t error_len);
+
+/**
+ * pl_free() - give back everything in a set and zero it
+ */
+void pl_free(struct pl_results *results);
+
+/**
+ * pl_run_of() - the run of one model on one trace, or NULL if there is none
+ * @trace: number of the trace in the set
+ * @model: number of the model in the set
+ */
+const struct pl_run *pl_run_of(const struct pl_results *results, size_t trace, size_t model);
+
+/**
+ * pl_count() - a counter of a run by its name; 0 if the file did not have it
+ */
+uint64_t pl_count(const struct pl_run *run, const char *counter);
+
+/**
+ * pl_count_all() - sum of all counters of a run whose name begins with @prefix
+ */
+uint64_t pl_count_all(const struct pl_run *run, const char *prefix);
+
+/**
+ * pl_has() - does the run have that counter?
+ */
+bool pl_has(const struct pl_run *run, const char *counter);
+
+/**
+ * pl_resync_count() - a figure of the resyncs that one cause made necessary
+ * @cause: "cr3" and so on
+ * @what: "count", "tables", "compared" or "changed"
+ *
+ * Return: the figure; 0 if that cause did not occur.
+ */
+uint64_t pl_resync_count(const struct pl_run *run, const char *cause, const char *what);
+
+#endif
