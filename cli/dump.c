@@ -48,8 +48,9 @@ static void print_help(void)
 /* ---- names ---- */
 
 static const char *const outcomes[] = {
-	[UT_OUT_UNKNOWN] = "unknown",   [UT_OUT_FILLED] = "filled", [UT_OUT_REFLECTED] = "reflected",
-	[UT_OUT_EMULATED] = "emulated", [UT_OUT_MMIO] = "mmio",	    [UT_OUT_FAST] = "fast",
+	[UT_OUT_UNKNOWN] = "unknown",	  [UT_OUT_FILLED] = "filled",
+	[UT_OUT_REFLECTED] = "reflected", [UT_OUT_EMULATED] = "emulated",
+	[UT_OUT_MMIO] = "mmio",		  [UT_OUT_FAST] = "fast",
 };
 
 static const char *const hows[] = {
@@ -59,8 +60,8 @@ static const char *const hows[] = {
 };
 
 static const char *const causes[] = {
-	[UT_LOST_RING_FULL] = "ring-full",   [UT_LOST_UNREADABLE] = "unreadable",
-	[UT_LOST_RECURSION] = "recursion",   [UT_LOST_NO_CONTEXT] = "no-context",
+	[UT_LOST_RING_FULL] = "ring-full", [UT_LOST_UNREADABLE] = "unreadable",
+	[UT_LOST_RECURSION] = "recursion", [UT_LOST_NO_CONTEXT] = "no-context",
 	[UT_LOST_IMPORT] = "import",
 };
 
@@ -99,7 +100,8 @@ static const char *name_of(const char *const *names, size_t n, unsigned int i)
 #define NAME_OF(names, i) name_of(names, sizeof(names) / sizeof((names)[0]), i)
 
 /* "write,user"; bits without a name as one number. */
-static const char *flag_names(const struct flag *flags, size_t n, uint32_t value, char *buf, size_t room)
+static const char *flag_names(const struct flag *flags, size_t n, uint32_t value, char *buf,
+			      size_t room)
 {
 	size_t len = 0;
 
@@ -108,7 +110,8 @@ static const char *flag_names(const struct flag *flags, size_t n, uint32_t value
 		if (!(value & flags[i].bit))
 			continue;
 		value &= ~flags[i].bit;
-		len += (size_t)snprintf(buf + len, room - len, "%s%s", len ? "," : "", flags[i].name);
+		len += (size_t)snprintf(buf + len, room - len, "%s%s", len ? "," : "",
+					flags[i].name);
 	}
 	if (value)
 		snprintf(buf + len, room - len, "%s0x%x", len ? "," : "", value);
@@ -117,7 +120,8 @@ static const char *flag_names(const struct flag *flags, size_t n, uint32_t value
 
 static const char *error_names(uint32_t error, char *buf, size_t room)
 {
-	return flag_names(error_flags, sizeof(error_flags) / sizeof(error_flags[0]), error, buf, room);
+	return flag_names(error_flags, sizeof(error_flags) / sizeof(error_flags[0]), error, buf,
+			  room);
 }
 
 static const char *role_names(uint32_t role, char *buf, size_t room)
@@ -232,7 +236,8 @@ static void text_fields(const struct request *rq, const struct ut_event *e)
 		printf(" %llu at the %s", (ull)e->text.value, e->text.final ? "end" : "start");
 		break;
 	case UT_LOST:
-		printf("count %llu cause %s of %s", (ull)e->lost.count, NAME_OF(causes, e->lost.cause),
+		printf("count %llu cause %s of %s", (ull)e->lost.count,
+		       NAME_OF(causes, e->lost.cause),
 		       e->lost.kind ? ut_kind_name(e->lost.kind) : "any kind");
 		break;
 	default:
@@ -524,7 +529,8 @@ static int parse_id(const char *option, const char *text, uint64_t *id)
 static int parse_time(const char *option, const char *text, uint64_t *ns)
 {
 	if (cli_parse_time(text, ns))
-		return cli_usage("dump", "%s '%s' is no time; write 1.5s, 300ms, 20us", option, text);
+		return cli_usage("dump", "%s '%s' is no time; write 1.5s, 300ms, 20us", option,
+				 text);
 	return EXIT_OK;
 }
 

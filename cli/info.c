@@ -37,7 +37,7 @@ struct stat_value {
 };
 
 struct tally {
-	uint64_t events, unknown, kinds[UT_KIND_END];
+	uint64_t all, events, unknown, kinds[UT_KIND_END];
 	uint64_t blocks, bytes, words;
 	uint64_t first_ns, last_ns;
 	uint64_t how[UT_HOW_WALK + 1], old_unknown;
@@ -214,6 +214,7 @@ static const char *count_all(struct tally *t, struct ut_reader *r, struct ut_err
 		cli_progress("reading", t->bytes, total);
 	}
 	cli_progress("reading", 1, 1);
+	t->all = t->events + t->unknown;
 	ut_reader_progress(r, &t->bytes, &total);
 	if (total)
 		t->bytes = total;
@@ -238,13 +239,14 @@ static const char *const how_help[] = {
 };
 
 static const char *const outcome_names[] = {
-	[UT_OUT_UNKNOWN] = "unknown",   [UT_OUT_FILLED] = "filled", [UT_OUT_REFLECTED] = "reflected",
-	[UT_OUT_EMULATED] = "emulated", [UT_OUT_MMIO] = "mmio",	    [UT_OUT_FAST] = "fast",
+	[UT_OUT_UNKNOWN] = "unknown",	  [UT_OUT_FILLED] = "filled",
+	[UT_OUT_REFLECTED] = "reflected", [UT_OUT_EMULATED] = "emulated",
+	[UT_OUT_MMIO] = "mmio",		  [UT_OUT_FAST] = "fast",
 };
 
 static const char *const cause_names[] = {
-	[UT_LOST_RING_FULL] = "ring-full",   [UT_LOST_UNREADABLE] = "unreadable",
-	[UT_LOST_RECURSION] = "recursion",   [UT_LOST_NO_CONTEXT] = "no-context",
+	[UT_LOST_RING_FULL] = "ring-full", [UT_LOST_UNREADABLE] = "unreadable",
+	[UT_LOST_RECURSION] = "recursion", [UT_LOST_NO_CONTEXT] = "no-context",
 	[UT_LOST_IMPORT] = "import",
 };
 
@@ -263,9 +265,9 @@ static const char *mode_name(uint32_t mode)
 
 static const char *mode_help(uint32_t mode)
 {
-	return mode == UT_MODE_EXACT ?
-		       "every write to a shadowed table is in it, in order" :
-		       "writes to out-of-sync tables are known by net effect: counts are lower bounds";
+	return mode == UT_MODE_EXACT ? "every write to a shadowed table is in it, in order"
+				     : "writes to out-of-sync tables are known by net effect: "
+				       "counts are lower bounds";
 }
 
 static const char *cpu_name(unsigned int isa)
@@ -280,9 +282,7 @@ static double seconds(const struct tally *t)
 
 static double bytes_per_event(const struct tally *t)
 {
-	uint64_t n = t->events + t->unknown;
-
-	return n ? (double)t->bytes / (double)n : 0;
+	return t->all ? (double)t->bytes / (double)t->all : 0;
 }
 
 /* ---- text ---- */
@@ -301,7 +301,8 @@ static void print_header(const struct ut_header *h)
 	for (size_t i = 0; i < h->n_meta; i++) {
 		printf("  ");
 		text_plain(stdout, h->meta[i].key, strlen(h->meta[i].key));
-		printf("%*s ", (int)(strlen(h->meta[i].key) < 12 ? 12 - strlen(h->meta[i].key) : 0), "");
+		printf("%*s ", (int)(strlen(h->meta[i].key) < 12 ? 12 - strlen(h->meta[i].key) : 0),
+		       "");
 		text_plain(stdout, h->meta[i].value, strlen(h->meta[i].value));
 		printf("\n");
 	}
@@ -312,7 +313,7 @@ static void print_size(const struct tally *t)
 	char events[32], blocks[32];
 
 	printf("  %-12s %.2f MiB, %s events in %s blocks, %.2f bytes an event\n", "size",
-	       (double)t->bytes / (1 << 20), text_count(events, t->events + t->unknown),
+	       (double)t->bytes / (1 << 20), text_count(events, t->all),
 	       text_count(blocks, t->blocks), bytes_per_event(t));
 	if (t->events)
 		printf("  %-12s %.3f s\n", "duration", seconds(t));
@@ -326,7 +327,8 @@ static void print_kinds(const struct tally *t)
 	for (unsigned int k = 1; k < UT_KIND_END; k++) {
 		if (!t->kinds[k])
 			continue;
-		snprintf(share, sizeof(share), "%5.1f %%", 100 * (double)t->kinds[k] / (double)t->events);
+		snprintf(share, sizeof(share), "%5.1f %%",
+			 100 * (double)t->kinds[k] / (double)t->events);
 		line(ut_kind_name(k), t->kinds[k], share);
 	}
 	if (t->unknown)
@@ -399,7 +401,8 @@ static void print_stats(const struct tally *t)
 	char buf[32];
 
 	if (t->n_stats)
-		printf("the host's own statistics %*s %15s %15s\n", 16, "at start", "at end", "change");
+		printf("the host's own statistics %*s %15s %15s\n", 16, "at start", "at end",
+		       "change");
 	for (size_t i = 0; i < t->n_stats; i++) {
 		const struct stat_value *s = &t->stats[i];
 		int pad = s->name_len < 20 ? 20 - (int)s->name_len : 0;
@@ -498,8 +501,8 @@ static void json_vms(const struct tally *t)
 	for (size_t i = 0; i < t->n_vms; i++) {
 		const struct vm *v = &t->vms[i];
 
-		printf("%s{\"vm\":%u,\"events\":%llu,\"vcpus\":%u,\"ended\":%s", i ? "," : "", v->id,
-		       (ull)v->events, v->n_vcpus, v->gone ? "true" : "false");
+		printf("%s{\"vm\":%u,\"events\":%llu,\"vcpus\":%u,\"ended\":%s", i ? "," : "",
+		       v->id, (ull)v->events, v->n_vcpus, v->gone ? "true" : "false");
 		if (v->named) {
 			printf(",\"pid\":%llu,\"name\":", (ull)v->pid);
 			text_json(stdout, v->name, v->name_len);
@@ -560,8 +563,8 @@ static void print_json(const char *file, const struct ut_header *h, const struct
 		json_string(wrong);
 	else
 		printf("null");
-	printf(",\"bytes\":%llu,\"blocks\":%llu,\"events\":%llu,\"bytes_per_event\":%.4f", (ull)t->bytes,
-	       (ull)t->blocks, (ull)(t->events + t->unknown), bytes_per_event(t));
+	printf(",\"bytes\":%llu,\"blocks\":%llu,\"events\":%llu,\"bytes_per_event\":%.4f",
+	       (ull)t->bytes, (ull)t->blocks, (ull)t->all, bytes_per_event(t));
 	printf(",\"first_ns\":%llu,\"last_ns\":%llu,\"page_words\":%llu", (ull)t->first_ns,
 	       (ull)t->last_ns, (ull)t->words);
 	json_kinds(t);
@@ -610,11 +613,13 @@ static int inform(const char *file, bool json)
 static void print_help(void)
 {
 	printf("usage: unsync info FILE... [options]\n\n"
-	       "Says what a trace holds: how it was captured, events by kind, VMs, exits by reason, what\n"
+	       "Says what a trace holds: how it was captured, events by kind, VMs, exits by "
+	       "reason, what\n"
 	       "was lost, and whether it is complete. FILE may be - for standard input.\n\n"
 	       "  -j, --json   JSON, an object a line for each file\n"
 	       "  -h, --help   this text\n\n"
-	       "Exit status: 0 good, 1 damaged or cut off (what can be read is counted), 2 usage.\n");
+	       "Exit status: 0 good, 1 damaged or cut off (what can be read is counted), 2 "
+	       "usage.\n");
 }
 
 int cli_info(int argc, char **argv)

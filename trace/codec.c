@@ -39,16 +39,17 @@ struct cached {
 
 /* What is remembered of each vCPU. */
 struct source {
-	uint32_t id;	    /* vm << 16 | vcpu */
+	uint32_t id; /* vm << 16 | vcpu */
 	bool used;
 	bool rooted;	    /* root is known */
 	uint64_t root;	    /* CR3 */
 	uint64_t gva, gva2; /* of the last two faults */
 	uint64_t data_gva;  /* of the last fault that was not an emulated table write */
 	uint64_t leaf;	    /* where the last entry of that fault's walk lies, guest-physical */
-	uint64_t gpa;	    /* what the last fault's address translates to, or the end of the last write */
-	uint64_t shape;	    /* of the last fault */
-	uint64_t cr[5];	    /* last value written */
+	uint64_t
+		gpa; /* what the last fault's address translates to, or the end of the last write */
+	uint64_t shape; /* of the last fault */
+	uint64_t cr[5]; /* last value written */
 	uint64_t invlpg;
 };
 
@@ -56,24 +57,24 @@ struct source {
 struct memory {
 	struct cached cache[1u << CACHE_BITS];
 	struct source sources[SOURCES];
-	uint64_t gva_after[1u << CTX_BITS];   /* the fault address that followed two others */
-	uint64_t data_after[1u << CTX_BITS];  /* ... among faults that are not table writes */
-	uint64_t step_after[1u << CTX_BITS];  /* the step that followed an offset and a step */
+	uint64_t gva_after[1u << CTX_BITS];	/* the fault address that followed two others */
+	uint64_t data_after[1u << CTX_BITS];	/* ... among faults that are not table writes */
+	uint64_t step_after[1u << CTX_BITS];	/* the step that followed an offset and a step */
 	uint64_t value_after[1u << VALUE_BITS]; /* the entry that was written after another */
-	uint64_t value_at[1u << VALUE_BITS];  /* the entry last written at this offset of a table */
-	uint64_t shape_of[1u << 10];	      /* of a fault, by region and last shape */
-	uint64_t gfn_after[1u << CTX_BITS];   /* the page that followed another, by kind */
-	uint64_t cr_after[1u << 8];	      /* the register value that followed another */
-	uint32_t role_of[1u << CTX_BITS];     /* last role of a page, by frame */
+	uint64_t value_at[1u << VALUE_BITS]; /* the entry last written at this offset of a table */
+	uint64_t shape_of[1u << 10];	     /* of a fault, by region and last shape */
+	uint64_t gfn_after[1u << CTX_BITS];  /* the page that followed another, by kind */
+	uint64_t cr_after[1u << 8];	     /* the register value that followed another */
+	uint32_t role_of[1u << CTX_BITS];    /* last role of a page, by frame */
 	uint32_t role_last[UT_KIND_END];
-	uint64_t shapes[256];		      /* dictionaries: by hash */
+	uint64_t shapes[256]; /* dictionaries: by hash */
 	uint64_t roles[256];
 	uint64_t flags[256];
-	uint64_t physmap;    /* guest-virtual minus guest-physical of the last emulated write */
-	uint64_t frame;	     /* of the last entry that was spelled out */
-	uint64_t value;	     /* last written */
-	uint64_t change;     /* old ^ new of the last write */
-	uint64_t write_end;  /* guest-physical, of the last write */
+	uint64_t physmap;   /* guest-virtual minus guest-physical of the last emulated write */
+	uint64_t frame;	    /* of the last entry that was spelled out */
+	uint64_t value;	    /* last written */
+	uint64_t change;    /* old ^ new of the last write */
+	uint64_t write_end; /* guest-physical, of the last write */
 	uint64_t page_gfn;
 	uint64_t ad_gpa;
 	uint8_t write_shape;
@@ -331,7 +332,8 @@ both uint64_t x_dictionary(struct ut_codec *c, bool enc, enum ut_column col, uin
 /* A page-table entry that nothing predicted: permission bits by dictionary, frame by its distance. */
 both uint64_t x_entry(struct ut_codec *c, bool enc, uint64_t v)
 {
-	uint64_t flags = x_dictionary(c, enc, COL_ENTRY_FLAGS, c->m.flags, (v & 0xfff) | v >> 52 << 12);
+	uint64_t flags =
+		x_dictionary(c, enc, COL_ENTRY_FLAGS, c->m.flags, (v & 0xfff) | v >> 52 << 12);
 	uint64_t frame = x_near(c, enc, COL_ENTRY_FRAME, c->m.frame, v >> 12 & 0xffffffffff);
 
 	c->m.frame = frame & 0xffffffffff;
@@ -341,7 +343,8 @@ both uint64_t x_entry(struct ut_codec *c, bool enc, uint64_t v)
 /* What the next written or newly seen entry may be, given what stands there as far as known. */
 enum { ENTRY_CANDIDATES = 8, ENTRY_EXPLICIT = 15 };
 
-static inline void entry_candidates(struct ut_codec *c, uint64_t addr, uint64_t known, uint64_t *out)
+static inline void entry_candidates(struct ut_codec *c, uint64_t addr, uint64_t known,
+				    uint64_t *out)
 {
 	struct memory *m = &c->m;
 
@@ -418,7 +421,8 @@ both void x_invlpg(struct ut_codec *c, bool enc, struct ut_event *e)
 	unsigned int sel;
 
 	sel = x_byte(c, enc, COL_CONTROL, enc ? pick(guess, 3, e->invlpg.gva) : 0);
-	e->invlpg.gva = sel < 3 ? guess[sel] : x_near(c, enc, COL_FAULT_GVA, s->invlpg, e->invlpg.gva);
+	e->invlpg.gva =
+		sel < 3 ? guess[sel] : x_near(c, enc, COL_FAULT_GVA, s->invlpg, e->invlpg.gva);
 	s->invlpg = e->invlpg.gva;
 }
 
@@ -465,7 +469,8 @@ static inline void gva_learn(struct ut_codec *c, uint64_t gva, bool table_write)
 }
 
 /* Guest-physical address of the entry that a walk reads at a level. */
-static inline uint64_t entry_address(uint64_t table, uint64_t gva, unsigned int level, unsigned int top)
+static inline uint64_t entry_address(uint64_t table, uint64_t gva, unsigned int level,
+				     unsigned int top)
 {
 	if (top == 2)
 		return (table & 0xfffff000) + (gva >> (2 + 10 * level) & 0x3ff) * 4;
@@ -503,7 +508,8 @@ both void x_walk(struct ut_codec *c, bool enc, struct ut_fault *f, bool as_predi
 			entry_candidates(c, addr, known, guess);
 			sel = enc ? pick(guess, ENTRY_CANDIDATES, f->walk[level - 1]) : 0;
 			sel = x_byte(c, enc, COL_WALK, sel);
-			v = sel < ENTRY_CANDIDATES ? guess[sel] : x_entry(c, enc, f->walk[level - 1]);
+			v = sel < ENTRY_CANDIDATES ? guess[sel]
+						   : x_entry(c, enc, f->walk[level - 1]);
 			if (v != known)
 				cache_write(&c->m, addr, size, v & size_mask(size));
 		}
@@ -562,8 +568,8 @@ both void x_fault(struct ut_codec *c, bool enc, struct ut_event *e)
 		f->gva = x_near(c, enc, COL_FAULT_GVA, s->gva, f->gva);
 
 	likely = predicted_shape(c, f->gva, sel);
-	shape = sel & FAULT_SHAPE_OK ? *likely :
-				       x_dictionary(c, enc, COL_FAULT_SHAPE, c->m.shapes, shape);
+	shape = sel & FAULT_SHAPE_OK ? *likely
+				     : x_dictionary(c, enc, COL_FAULT_SHAPE, c->m.shapes, shape);
 	*likely = shape;
 	s->shape = shape;
 	if (!enc) {
@@ -610,8 +616,8 @@ both void x_write(struct ut_codec *c, bool enc, struct ut_event *e)
 		sel |= pick(guess, ENTRY_CANDIDATES, w->val) << 4;
 	}
 	sel = x_byte(c, enc, COL_WRITE, sel);
-	addr = (sel & 3) < 3 ? places[sel & 3] :
-			       x_near(c, enc, COL_WRITE_PLACE, m->write_end, addr);
+	addr = (sel & 3) < 3 ? places[sel & 3]
+			     : x_near(c, enc, COL_WRITE_PLACE, m->write_end, addr);
 	shape = sel & WRITE_SHAPE_OK ? m->write_shape : x_byte(c, enc, COL_WRITE_SHAPE, shape);
 	m->write_shape = (uint8_t)shape;
 	w->gfn = addr >> 12;
@@ -703,7 +709,7 @@ both void x_content(struct ut_codec *c, bool enc, struct ut_page *p)
 		if (enc)
 			continue;
 		left = (unsigned int)x_number(c, enc, COL_PAGE_RUN, 0);
-known:
+	known:
 		if (v) {
 			out[n].index = (uint16_t)i;
 			out[n++].value = v;
@@ -738,8 +744,8 @@ both void x_page(struct ut_codec *c, bool enc, struct ut_event *e)
 		sel |= (unsigned int)p->unsync << 4 | (unsigned int)p->known << 5;
 	}
 	sel = x_byte(c, enc, COL_PAGE, sel);
-	p->gfn = (sel & 3) < 3 ? frames[sel & 3] :
-				 x_near(c, enc, COL_PAGE_GFN, m->page_gfn, p->gfn);
+	p->gfn =
+		(sel & 3) < 3 ? frames[sel & 3] : x_near(c, enc, COL_PAGE_GFN, m->page_gfn, p->gfn);
 	roles[0] = m->role_of[hash(p->gfn, CTX_BITS)];
 	if ((sel >> 2 & 3) < 2)
 		p->role = roles[sel >> 2 & 3];
@@ -797,7 +803,7 @@ both const char *x_bytes(struct ut_codec *c, bool enc, const char *bytes, size_t
 		if (c->failed)
 			return bytes;
 	}
-	if (enc && len)
+	if (enc && bytes)
 		memcpy(s->p, bytes, len);
 	if (!enc)
 		bytes = (const char *)s->p;
@@ -1104,7 +1110,8 @@ static void decode_times(struct ut_codec *c, const uint8_t *kinds, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		if (i)
-			time += unit * unzigzag(x_number(c, false, time_column(kinds[i] & KIND_MASK), 0));
+			time += unit *
+				unzigzag(x_number(c, false, time_column(kinds[i] & KIND_MASK), 0));
 		if (kinds[i] & KIND_MASK)
 			(e++)->time = time;
 	}

@@ -10,29 +10,29 @@
 
 /* Columns of a block. The number is the position on disk: append only. */
 enum ut_column {
-	COL_MISC,	  /* fields of rare events, texts, whatever no dictionary holds */
-	COL_KIND,	  /* one byte for each event */
-	COL_SOURCE,	  /* VM and vCPU where they change */
-	COL_TIME_FAULT,	  /* size classes of time deltas, by the kind of the event */
+	COL_MISC,	/* fields of rare events, texts, whatever no dictionary holds */
+	COL_KIND,	/* one byte for each event */
+	COL_SOURCE,	/* VM and vCPU where they change */
+	COL_TIME_FAULT, /* size classes of time deltas, by the kind of the event */
 	COL_TIME_WRITE,
 	COL_TIME_OTHER,
-	COL_FAULT,	  /* what is as predicted in a fault */
-	COL_FAULT_SHAPE,  /* error, levels and outcome, where not as predicted */
-	COL_FAULT_GVA,	  /* size classes of address deltas */
-	COL_WALK,	  /* which levels are not as predicted, and how */
-	COL_WRITE,	  /* what is as predicted in a write */
-	COL_WRITE_SHAPE,  /* size and how known */
-	COL_WRITE_PLACE,  /* size classes of offsets and frames */
-	COL_PAGE,	  /* what is as predicted in a shadow page */
+	COL_FAULT,	 /* what is as predicted in a fault */
+	COL_FAULT_SHAPE, /* error, levels and outcome, where not as predicted */
+	COL_FAULT_GVA,	 /* size classes of address deltas */
+	COL_WALK,	 /* which levels are not as predicted, and how */
+	COL_WRITE,	 /* what is as predicted in a write */
+	COL_WRITE_SHAPE, /* size and how known */
+	COL_WRITE_PLACE, /* size classes of offsets and frames */
+	COL_PAGE,	 /* what is as predicted in a shadow page */
 	COL_PAGE_ROLE,
 	COL_PAGE_GFN,
-	COL_PAGE_RUN,	  /* lengths of runs of entries as predicted */
-	COL_PAGE_VALUE,	  /* which prediction holds for the others */
-	COL_CONTROL,	  /* register writes, INVLPG, INVPCID, A/D updates */
-	COL_ENTRY_FLAGS,  /* permission bits of entries that nothing predicted */
-	COL_ENTRY_FRAME,  /* size classes of their frame deltas */
-	COL_CLOCK,	  /* time of the first event, unit of time */
-	COL_BITS,	  /* the low bits of everything that has a size class */
+	COL_PAGE_RUN,	 /* lengths of runs of entries as predicted */
+	COL_PAGE_VALUE,	 /* which prediction holds for the others */
+	COL_CONTROL,	 /* register writes, INVLPG, INVPCID, A/D updates */
+	COL_ENTRY_FLAGS, /* permission bits of entries that nothing predicted */
+	COL_ENTRY_FRAME, /* size classes of their frame deltas */
+	COL_CLOCK,	 /* time of the first event, unit of time */
+	COL_BITS,	 /* the low bits of everything that has a size class */
 	COL_COUNT
 };
 

@@ -2,26 +2,16 @@
 #include "trace/trace.h"
 
 static const char *const kind_names[UT_KIND_END] = {
-	[UT_STATE] = "state",
-	[UT_CR] = "cr",
-	[UT_INVLPG] = "invlpg",
-	[UT_INVPCID] = "invpcid",
-	[UT_PV_FLUSH] = "pv-flush",
-	[UT_FAULT] = "fault",
-	[UT_WRITE] = "write",
-	[UT_AD] = "ad",
-	[UT_PAGE_NEW] = "page-new",
-	[UT_PAGE_FOUND] = "page-found",
-	[UT_PAGE_ZAP] = "page-zap",
-	[UT_HOST_UNSYNC] = "host-unsync",
-	[UT_HOST_SYNC] = "host-sync",
-	[UT_HOST_RESYNC] = "host-resync",
-	[UT_EXITS] = "exits",
-	[UT_VM] = "vm",
-	[UT_VM_GONE] = "vm-gone",
-	[UT_MARK] = "mark",
-	[UT_LOST] = "lost",
-	[UT_STAT] = "stat",
+	[UT_STATE] = "state",	      [UT_CR] = "cr",
+	[UT_INVLPG] = "invlpg",	      [UT_INVPCID] = "invpcid",
+	[UT_PV_FLUSH] = "pv-flush",   [UT_FAULT] = "fault",
+	[UT_WRITE] = "write",	      [UT_AD] = "ad",
+	[UT_PAGE_NEW] = "page-new",   [UT_PAGE_FOUND] = "page-found",
+	[UT_PAGE_ZAP] = "page-zap",   [UT_HOST_UNSYNC] = "host-unsync",
+	[UT_HOST_SYNC] = "host-sync", [UT_HOST_RESYNC] = "host-resync",
+	[UT_EXITS] = "exits",	      [UT_VM] = "vm",
+	[UT_VM_GONE] = "vm-gone",     [UT_MARK] = "mark",
+	[UT_LOST] = "lost",	      [UT_STAT] = "stat",
 };
 
 const char *ut_kind_name(unsigned int kind)

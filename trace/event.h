@@ -14,7 +14,7 @@
 #define UT_MAX_LEVELS 5
 #define UT_TABLE_ENTRIES 512 /* 8-byte words of a guest table page, whatever its entry size */
 #define UT_NO_VCPU 0xffff    /* the event belongs to the VM, or to the whole capture */
-#define UT_NO_VM 0xffff      /* the event belongs to the whole capture */
+#define UT_NO_VM 0xffff	     /* the event belongs to the whole capture */
 
 enum ut_kind {
 	UT_STATE = 1,	     /* control registers of a vCPU when first seen, or found changed */
@@ -48,12 +48,12 @@ enum ut_kind {
  * Role of a shadow page, normalised: the bit layout of KVM's union kvm_mmu_page_role differs between
  * kernels, ours does not.
  */
-#define UT_ROLE_LEVEL 0x0000000fu	/* 1 = last level */
-#define UT_ROLE_4BYTE 0x00000010u	/* guest entries are 4 bytes wide */
-#define UT_ROLE_QUADRANT 0x00000060u	/* which part of a 4-byte-entry table */
+#define UT_ROLE_LEVEL 0x0000000fu    /* 1 = last level */
+#define UT_ROLE_4BYTE 0x00000010u    /* guest entries are 4 bytes wide */
+#define UT_ROLE_QUADRANT 0x00000060u /* which part of a 4-byte-entry table */
 #define UT_ROLE_QUADRANT_SHIFT 5
-#define UT_ROLE_DIRECT 0x00000080u	/* no guest table behind it */
-#define UT_ROLE_EXEC 0x00000100u	/* access inherited along the walk */
+#define UT_ROLE_DIRECT 0x00000080u /* no guest table behind it */
+#define UT_ROLE_EXEC 0x00000100u   /* access inherited along the walk */
 #define UT_ROLE_WRITE 0x00000200u
 #define UT_ROLE_USER 0x00000400u
 #define UT_ROLE_ACCESS 0x00000700u
@@ -62,10 +62,10 @@ enum ut_kind {
 #define UT_ROLE_SMEP_NOT_WP 0x00002000u /* SMEP on while CR0.WP is off */
 #define UT_ROLE_SMAP_NOT_WP 0x00004000u
 #define UT_ROLE_AD_DISABLED 0x00008000u
-#define UT_ROLE_GUEST_MODE 0x00010000u	/* shadows a nested guest's tables */
+#define UT_ROLE_GUEST_MODE 0x00010000u /* shadows a nested guest's tables */
 #define UT_ROLE_SMM 0x00020000u
 #define UT_ROLE_PASSTHROUGH 0x00040000u
-#define UT_ROLE_INVALID 0x00080000u	/* zapped, but still a root in use */
+#define UT_ROLE_INVALID 0x00080000u /* zapped, but still a root in use */
 
 /* Bits of guest page-table entries and registers that everybody needs. */
 #define UT_PTE_P 0x001ull
@@ -110,8 +110,9 @@ enum ut_outcome {
 
 enum ut_how {
 	UT_HOW_TRAPPED = 1, /* the host emulated it: exact */
-	UT_HOW_WINDOW = 2,  /* table compared at both ends of an out-of-sync window: net effect only */
-	UT_HOW_WALK = 3,    /* a later walk read another value than was last known */
+	UT_HOW_WINDOW =
+		2,	 /* table compared at both ends of an out-of-sync window: net effect only */
+	UT_HOW_WALK = 3, /* a later walk read another value than was last known */
 };
 
 enum ut_lost_cause {
@@ -184,10 +185,10 @@ struct ut_entry {
 /* UT_PAGE_NEW, UT_PAGE_FOUND, UT_PAGE_ZAP, UT_HOST_UNSYNC, UT_HOST_SYNC */
 struct ut_page {
 	uint64_t gfn;
-	uint32_t role; /* UT_ROLE_* */
-	bool unsync;   /* FOUND and ZAP: it was out of sync at that moment */
-	bool known;    /* NEW: entries hold the content (never for direct pages) */
-	uint16_t n;    /* NEW: words that are not zero, in rising order of index */
+	uint32_t role;			/* UT_ROLE_* */
+	bool unsync;			/* FOUND and ZAP: it was out of sync at that moment */
+	bool known;			/* NEW: entries hold the content (never for direct pages) */
+	uint16_t n;			/* NEW: words that are not zero, in rising order of index */
 	const struct ut_entry *entries; /* owned by whoever made the event */
 };
 

@@ -2,7 +2,6 @@
 /* Exit reasons as the CPU vendors number them: AMD's manual, volume 2, appendix C; Intel's, appendix C. */
 #include "trace/trace.h"
 
-
 struct exit_name {
 	uint16_t reason;
 	const char *name;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* A byte above 127, CR LF and a control character: text-mode transfers and 7-bit channels show. */
-#define UT_FILE_MAGIC "\x89utr\r\n\x1a\n"
+static const uint8_t ut_file_magic[8] = { 0x89, 'u', 't', 'r', '\r', '\n', 0x1a, '\n' };
 #define UT_MAGIC_BYTES 8
 #define UT_BLOCK_MAGIC 0x4b4c4255u   /* "UBLK" */
 #define UT_END_MAGIC 0x444e4555u     /* "UEND" */

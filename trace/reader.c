@@ -22,7 +22,7 @@ struct index_entry {
 struct ut_reader {
 	FILE *in;
 	char *path;
-	char *buffer; /* of the stream */
+	char *buffer;	       /* of the stream */
 	uint64_t offset, size; /* size 0: unknown */
 	bool seekable;
 	struct ut_header header;
@@ -131,8 +131,10 @@ static int parse_meta(struct ut_reader *r, size_t len, struct ut_error *err)
 		next = memchr(line, '\n', (size_t)(r->text + len - line));
 		equals = memchr(line, '=', (size_t)(r->text + len - line));
 		if (!next || !equals || equals > next || memchr(line, '\0', (size_t)(next - line)))
-			return ut_error_set(err, "%s: offset %zu: metadata without sense; "
-					    "the file was not written by unsync", r->path,
+			return ut_error_set(err,
+					    "%s: offset %zu: metadata without sense; "
+					    "the file was not written by unsync",
+					    r->path,
 					    UT_FILE_HEADER_BYTES + (size_t)(line - r->text));
 		*next++ = '\0';
 		*equals++ = '\0';
@@ -144,20 +146,26 @@ static int parse_meta(struct ut_reader *r, size_t len, struct ut_error *err)
 
 static int not_a_trace(struct ut_reader *r, const uint8_t *head, size_t n, struct ut_error *err)
 {
-	if (n >= 4 && (!memcmp(head, UT_FILE_MAGIC, 4) || !memcmp(head, "\x09utr", 4)))
-		return ut_error_set(err, "%s: offset 0: an unsync trace that was changed on its way, as "
-				    "text-mode transfers do; fetch it again in binary mode", r->path);
+	if (n >= 4 && (!memcmp(head, ut_file_magic, 4) || !memcmp(head, "\x09utr", 4)))
+		return ut_error_set(err,
+				    "%s: offset 0: an unsync trace that was changed on its way, as "
+				    "text-mode transfers do; fetch it again in binary mode",
+				    r->path);
 	if (!n)
-		return ut_error_set(err, "%s: offset 0: empty, not an unsync trace; record one with "
-				    "'unsync record'", r->path);
-	return ut_error_set(err, "%s: offset 0: not an unsync trace; record one with 'unsync record'",
-			    r->path);
+		return ut_error_set(err,
+				    "%s: offset 0: empty, not an unsync trace; record one with "
+				    "'unsync record'",
+				    r->path);
+	return ut_error_set(
+		err, "%s: offset 0: not an unsync trace; record one with 'unsync record'", r->path);
 }
 
 static int cut_header(struct ut_reader *r, struct ut_error *err)
 {
-	return ut_error_set(err, "%s: offset %llu: cut off within the header: nothing can be read; "
-			    "fetch or record it again", r->path, (unsigned long long)r->offset);
+	return ut_error_set(err,
+			    "%s: offset %llu: cut off within the header: nothing can be read; "
+			    "fetch or record it again",
+			    r->path, (unsigned long long)r->offset);
 }
 
 static int check_version(struct ut_reader *r, struct ut_error *err)
@@ -165,19 +173,22 @@ static int check_version(struct ut_reader *r, struct ut_error *err)
 	const struct ut_header *h = &r->header;
 
 	if (h->major > UT_VERSION_MAJOR)
-		return ut_error_set(err, "%s: offset 8: format version %u.%u is newer than this unsync, "
-				    "which reads %u.x; use a newer unsync", r->path, h->major, h->minor,
-				    UT_VERSION_MAJOR);
+		return ut_error_set(err,
+				    "%s: offset 8: format version %u.%u is newer than this unsync, "
+				    "which reads %u.x; use a newer unsync",
+				    r->path, h->major, h->minor, UT_VERSION_MAJOR);
 	if (h->major < UT_VERSION_MAJOR)
-		return ut_error_set(err, "%s: offset 8: format version %u.%u is not read by this unsync, "
-				    "which reads %u.x; record it again", r->path, h->major, h->minor,
-				    UT_VERSION_MAJOR);
+		return ut_error_set(
+			err,
+			"%s: offset 8: format version %u.%u is not read by this unsync, "
+			"which reads %u.x; record it again",
+			r->path, h->major, h->minor, UT_VERSION_MAJOR);
 	return 0;
 }
 
 static int read_header(struct ut_reader *r, struct ut_error *err)
 {
-	uint8_t head[UT_FILE_HEADER_BYTES], sum[UT_CHECKSUM_BYTES];
+	uint8_t head[UT_FILE_HEADER_BYTES] = { 0 }, sum[UT_CHECKSUM_BYTES] = { 0 };
 	struct ut_header *h = &r->header;
 	XXH64_state_t *hash;
 	uint64_t have;
@@ -186,7 +197,8 @@ static int read_header(struct ut_reader *r, struct ut_error *err)
 
 	if (n < 0)
 		return -1;
-	if (!n || memcmp(head, UT_FILE_MAGIC, (size_t)n < UT_MAGIC_BYTES ? (size_t)n : UT_MAGIC_BYTES))
+	if (!n ||
+	    memcmp(head, ut_file_magic, (size_t)n < UT_MAGIC_BYTES ? (size_t)n : UT_MAGIC_BYTES))
 		return not_a_trace(r, head, (size_t)n, err);
 	if ((size_t)n < sizeof(head))
 		return cut_header(r, err);
@@ -197,8 +209,10 @@ static int read_header(struct ut_reader *r, struct ut_error *err)
 	if (check_version(r, err))
 		return -1;
 	if (len > UT_HEADER_BYTES)
-		return ut_error_set(err, "%s: offset 16: damaged header: %u bytes of metadata; fetch it "
-				    "again", r->path, len);
+		return ut_error_set(err,
+				    "%s: offset 16: damaged header: %u bytes of metadata; fetch it "
+				    "again",
+				    r->path, len);
 	r->text = malloc(len + 1);
 	hash = XXH64_createState();
 	if (!r->text || !hash) {
@@ -218,11 +232,15 @@ static int read_header(struct ut_reader *r, struct ut_error *err)
 	if (r->offset != sizeof(head) + len + sizeof(sum))
 		return cut_header(r, err);
 	if (have != ut_get64(sum))
-		return ut_error_set(err, "%s: offset 0: damaged header: the checksum does not match; "
-				    "fetch it again", r->path);
+		return ut_error_set(err,
+				    "%s: offset 0: damaged header: the checksum does not match; "
+				    "fetch it again",
+				    r->path);
 	if (h->mode != UT_MODE_NATIVE && h->mode != UT_MODE_EXACT)
-		return ut_error_set(err, "%s: offset 12: a kind of capture that this unsync does not "
-				    "know (%u); use a newer one", r->path, h->mode);
+		return ut_error_set(err,
+				    "%s: offset 12: a kind of capture that this unsync does not "
+				    "know (%u); use a newer one",
+				    r->path, h->mode);
 	r->first_block = r->offset;
 	return parse_meta(r, len, err);
 }
@@ -317,14 +335,15 @@ static bool trailer_is_good(const uint8_t *t)
 /* A file that can seek has its end looked at first, and is put back to the first block. */
 static int find_end(struct ut_reader *r, struct ut_error *err)
 {
-	uint8_t trailer[UT_TRAILER_BYTES], head[UT_END_HEADER_BYTES];
+	uint8_t trailer[UT_TRAILER_BYTES] = { 0 }, head[UT_END_HEADER_BYTES] = { 0 };
 	uint64_t at, last = r->size - UT_TRAILER_BYTES;
 
 	if (r->size < r->first_block + UT_TRAILER_BYTES)
 		return 0;
 	if (go_to(r, last, err))
 		return -1;
-	if (read_some(r, trailer, sizeof(trailer), NULL) == sizeof(trailer) && trailer_is_good(trailer)) {
+	if (read_some(r, trailer, sizeof(trailer), NULL) == sizeof(trailer) &&
+	    trailer_is_good(trailer)) {
 		at = ut_get64(trailer + 8);
 		if (at >= r->first_block && at < last && last - at == ut_get32(trailer + 4)) {
 			r->end_offset = at;
@@ -434,9 +453,10 @@ static int end_with_warning(struct ut_reader *r, uint64_t offset, const char *wh
 static int damaged(struct ut_reader *r, uint64_t offset, const char *what, struct ut_error *err)
 {
 	r->state = DAMAGED;
-	ut_error_set(&r->error, "%s: offset %llu: damaged: %s; the %llu events before it are good, what "
-		     "follows is not read", r->path, (unsigned long long)offset, what,
-		     (unsigned long long)r->events);
+	ut_error_set(&r->error,
+		     "%s: offset %llu: damaged: %s; the %llu events before it are good, what "
+		     "follows is not read",
+		     r->path, (unsigned long long)offset, what, (unsigned long long)r->events);
 	if (err)
 		*err = r->error;
 	return -1;
@@ -444,30 +464,36 @@ static int damaged(struct ut_reader *r, uint64_t offset, const char *what, struc
 
 static int cut_off(struct ut_reader *r, uint64_t at)
 {
-	return end_with_warning(r, at, r->offset == at ?
-				"cut off: the capture did not finish; all blocks written are read" :
-				"cut off within a block, which is left out; the capture did not finish");
+	return end_with_warning(
+		r, at,
+		r->offset == at
+			? "cut off: the capture did not finish; all blocks written are read"
+			: "cut off within a block, which is left out; the capture did not finish");
 }
 
 /* At the end section: the sequential way there tells whether blocks are missing. */
 static int finish(struct ut_reader *r, uint64_t at, uint8_t *magic)
 {
-	uint8_t head[UT_END_HEADER_BYTES], trailer[UT_TRAILER_BYTES], more;
+	uint8_t head[UT_END_HEADER_BYTES], trailer[UT_TRAILER_BYTES] = { 0 }, more;
 
 	memcpy(head, magic, 4);
 	if (!read_end(r, at, head))
-		return end_with_warning(r, at, "the index at the end is damaged or cut off; the events "
+		return end_with_warning(r, at,
+					"the index at the end is damaged or cut off; the events "
 					"are all there");
 	if (read_some(r, trailer, sizeof(trailer), NULL) != sizeof(trailer) ||
 	    !trailer_is_good(trailer) || ut_get64(trailer + 8) != at ||
 	    ut_get32(trailer + 4) != r->offset - UT_TRAILER_BYTES - at)
-		return end_with_warning(r, r->offset, "the trailer is damaged or cut off; the events are "
+		return end_with_warning(r, r->offset,
+					"the trailer is damaged or cut off; the events are "
 					"all there");
 	if (read_some(r, &more, 1, NULL) != 0)
-		return end_with_warning(r, r->offset - 1, "there are bytes behind the end, which are not "
+		return end_with_warning(r, r->offset - 1,
+					"there are bytes behind the end, which are not "
 					"read");
 	if (r->whole && (r->events != r->sum.events || r->blocks != r->sum.blocks))
-		return end_with_warning(r, at, "blocks are missing: fewer or more events than the "
+		return end_with_warning(r, at,
+					"blocks are missing: fewer or more events than the "
 					"summary says");
 	r->state = AT_END;
 	return 0;
@@ -476,7 +502,7 @@ static int finish(struct ut_reader *r, uint64_t at, uint8_t *magic)
 /* 1: a block header; 0: the end was reached; -1: damage. */
 static int next_header(struct ut_reader *r, struct block_header *h, struct ut_error *err)
 {
-	uint8_t head[UT_BLOCK_HEADER_BYTES];
+	uint8_t head[UT_BLOCK_HEADER_BYTES] = { 0 };
 	uint64_t at = r->offset;
 	ssize_t n;
 
@@ -525,7 +551,8 @@ static const char *unpack(struct ut_reader *r, const struct block_header *h, str
 }
 
 /* 1: the block's packed bytes are in memory; 0: cut off; -1: error. */
-static int load(struct ut_reader *r, uint64_t at, const struct block_header *h, struct ut_error *err)
+static int load(struct ut_reader *r, uint64_t at, const struct block_header *h,
+		struct ut_error *err)
 {
 	ssize_t n;
 

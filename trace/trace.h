@@ -16,10 +16,10 @@
 #define UT_VERSION_MINOR 0
 
 /* Limits that a writer keeps and a reader enforces. */
-#define UT_BLOCK_EVENTS 16384u		/* events in a block */
-#define UT_BLOCK_BYTES (4u << 20)	/* decompressed bytes of a block */
-#define UT_BLOCK_WORDS (256u << 10)	/* words of page content in a block */
-#define UT_HEADER_BYTES (64u << 10)	/* the metadata text of the header */
+#define UT_BLOCK_EVENTS 16384u	    /* events in a block */
+#define UT_BLOCK_BYTES (4u << 20)   /* decompressed bytes of a block */
+#define UT_BLOCK_WORDS (256u << 10) /* words of page content in a block */
+#define UT_HEADER_BYTES (64u << 10) /* the metadata text of the header */
 
 /* One line for the user: names the file, the place in it and what to do. */
 struct ut_error {
@@ -36,8 +36,9 @@ struct ut_error {
 int ut_error_set(struct ut_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 enum ut_mode {
-	UT_MODE_NATIVE = 1, /* the host as it is: writes to out-of-sync tables are known by net effect */
-	UT_MODE_EXACT = 2,  /* out-of-sync refused: every write to a shadowed table is an event */
+	UT_MODE_NATIVE =
+		1, /* the host as it is: writes to out-of-sync tables are known by net effect */
+	UT_MODE_EXACT = 2, /* out-of-sync refused: every write to a shadowed table is an event */
 };
 
 /*
@@ -60,7 +61,7 @@ struct ut_header {
 struct ut_summary {
 	uint64_t events;
 	uint64_t blocks;
-	uint64_t lost;	  /* sum over UT_LOST events */
+	uint64_t lost; /* sum over UT_LOST events */
 	uint64_t first_ns, last_ns;
 	uint64_t kinds[UT_KIND_MAX + 1];
 };

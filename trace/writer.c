@@ -140,12 +140,12 @@ static int write_header(struct ut_writer *w, const struct ut_header *h, struct u
 		}
 		p = put_meta(p, (char *)head + room, &h->meta[i]);
 		if (!p) {
-			ut_error_set(err, "%s: metadata of more than %u bytes; shorten '%s'", w->path,
-				     UT_HEADER_BYTES, h->meta[i].key);
+			ut_error_set(err, "%s: metadata of more than %u bytes; shorten '%s'",
+				     w->path, UT_HEADER_BYTES, h->meta[i].key);
 			goto out;
 		}
 	}
-	memcpy(head, UT_FILE_MAGIC, UT_MAGIC_BYTES);
+	memcpy(head, ut_file_magic, UT_MAGIC_BYTES);
 	ut_put16(head + 8, UT_VERSION_MAJOR);
 	ut_put16(head + 10, UT_VERSION_MINOR);
 	ut_put32(head + 12, h->mode);
@@ -345,7 +345,8 @@ int ut_writer_flush(struct ut_writer *w, struct ut_error *err)
 /* Does the event still fit into the block in hand? */
 static bool fits(const struct ut_writer *w, const struct ut_event *e)
 {
-	size_t text = e->kind == UT_VM || e->kind == UT_MARK || e->kind == UT_STAT ? e->text.len : 0;
+	size_t text =
+		e->kind == UT_VM || e->kind == UT_MARK || e->kind == UT_STAT ? e->text.len : 0;
 	size_t words = e->kind == UT_PAGE_NEW ? UT_TABLE_ENTRIES : 0;
 
 	return ut_encode_events(w->codec) < UT_BLOCK_EVENTS &&
@@ -373,7 +374,8 @@ int ut_writer_add(struct ut_writer *w, const struct ut_event *e, struct ut_error
 		return fail(w, err);
 	if (wrong)
 		return ut_error_set(err, "%s: event %llu (%s) is not well formed: %s", w->path,
-				    (unsigned long long)w->sum.events, ut_kind_name(e->kind), wrong);
+				    (unsigned long long)w->sum.events, ut_kind_name(e->kind),
+				    wrong);
 	if (!fits(w, e) && ut_writer_flush(w, err))
 		return -1;
 	if (!ut_encode_events(w->codec)) {

@@ -294,8 +294,8 @@ static void ill_formed_events_are_refused(void **state)
 					  .write = { .size = 8, .how = 1, .offset = 4089 } });
 	expect_refused((struct ut_event){ .kind = UT_WRITE,
 					  .write = { .size = 1, .how = 1, .val = 256 } });
-	expect_refused((struct ut_event){ .kind = UT_WRITE,
-					  .write = { .size = 1, .how = 1, .old = 1 } });
+	expect_refused(
+		(struct ut_event){ .kind = UT_WRITE, .write = { .size = 1, .how = 1, .old = 1 } });
 	expect_refused((struct ut_event){ .kind = UT_WRITE,
 					  .write = { .size = 1, .how = 1, .gfn = 1ull << 52 } });
 	expect_refused((struct ut_event){ .kind = UT_AD, .ad = { .entry_size = 7 } });
@@ -331,8 +331,9 @@ static void many_pages_and_texts(void **state)
 	for (unsigned int i = 0; i < 1500; i++) {
 		for (unsigned int k = 0; k < UT_TABLE_ENTRIES; k++)
 			entries[k] = (struct ut_entry){ (uint16_t)k, gen_number(&g) | 1 };
-		page.page = (struct ut_page){ .gfn = i, .known = true, .n = UT_TABLE_ENTRIES,
-					      .entries = entries };
+		page.page = (struct ut_page){
+			.gfn = i, .known = true, .n = UT_TABLE_ENTRIES, .entries = entries
+		};
 		assert_int_equal(ut_writer_add(w, &page, &err), 0);
 		assert_int_equal(ut_writer_add(w, &mark, &err), 0);
 	}
@@ -340,7 +341,8 @@ static void many_pages_and_texts(void **state)
 	r = open_reader();
 	while (ut_reader_next(r, &b, &err) == 1) {
 		for (size_t i = 0; i < b.n; i++) {
-			pages += b.events[i].kind == UT_PAGE_NEW && b.events[i].page.n == UT_TABLE_ENTRIES;
+			pages += b.events[i].kind == UT_PAGE_NEW &&
+				 b.events[i].page.n == UT_TABLE_ENTRIES;
 			marks += b.events[i].kind == UT_MARK && b.events[i].text.len == UINT16_MAX;
 		}
 	}

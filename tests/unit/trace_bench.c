@@ -14,6 +14,8 @@
 #include "tests/unit/trace_gen.h"
 #include "trace/codec.h"
 
+#include <zstd.h>
+
 struct store {
 	struct ut_event *events;
 	size_t n, room;
@@ -82,29 +84,36 @@ static void load(struct store *s, const char *path)
 	ut_reader_close(r);
 }
 
-/* Bytes of each column before compression. */
-static void columns(const struct store *s)
+/* Bytes of each column, before and after compression. */
+static void columns(const struct store *s, int level)
 {
 	struct ut_codec *c = ut_codec_new();
-	size_t sums[COL_COUNT] = { 0 }, len;
+	size_t raw[COL_COUNT] = { 0 }, packed[COL_COUNT] = { 0 }, len, room = 2u << 20, n;
+	const uint8_t *bytes;
+	void *out = malloc(room);
 
+	if (!c || !out)
+		die("out of memory");
 	for (size_t i = 0; i < s->n; i++) {
 		if (i % UT_BLOCK_EVENTS == 0)
 			ut_encode_begin(c);
 		if (ut_encode_event(c, &s->events[i]))
 			die("out of memory");
-		if (i + 1 == s->n || (i + 1) % UT_BLOCK_EVENTS == 0) {
-			ut_encode_end(c);
-			for (unsigned int k = 0; k < COL_COUNT; k++) {
-				ut_encode_column(c, k, &len);
-				sums[k] += len;
-			}
+		if (i + 1 != s->n && (i + 1) % UT_BLOCK_EVENTS)
+			continue;
+		ut_encode_end(c);
+		for (unsigned int k = 0; k < COL_COUNT; k++) {
+			bytes = ut_encode_column(c, k, &len);
+			n = len ? ZSTD_compress(out, room, bytes, len, level) : 0;
+			raw[k] += len;
+			packed[k] += ZSTD_isError(n) ? len : n;
 		}
 	}
 	for (unsigned int k = 0; k < COL_COUNT; k++)
-		printf("column %2u: %8zu bytes, %.3f an event\n", k, sums[k],
-		       (double)sums[k] / (double)s->n);
+		printf("column %2u: %8zu bytes, %8zu packed, %.3f an event\n", k, raw[k], packed[k],
+		       (double)packed[k] / (double)s->n);
 	ut_codec_free(c);
+	free(out);
 }
 
 int main(int argc, char **argv)
@@ -145,7 +154,7 @@ int main(int argc, char **argv)
 			printf("%-12s %9" PRIu64 "\n", ut_kind_name(k), kinds[k]);
 	}
 	printf("page words   %9" PRIu64 "\n", words);
-	columns(&s);
+	columns(&s, level ? level : 6);
 
 	t0 = now();
 	w = ut_writer_open(keep_as ? keep_as : out, &header, &err);
@@ -179,7 +188,8 @@ int main(int argc, char **argv)
 	t2 = now();
 	while (ut_reader_next(r, &b, &err) == 1)
 		;
-	printf("%zu events, %" PRIu64 " bytes: %.2f an event; written at %.2f M/s, read at %.2f M/s\n",
+	printf("%zu events, %" PRIu64
+	       " bytes: %.2f an event; written at %.2f M/s, read at %.2f M/s\n",
 	       s.n, bytes, (double)bytes / (double)s.n, (double)s.n / (t1 - t0) / 1e6,
 	       (double)s.n / (now() - t2) / 1e6);
 	ut_reader_close(r);

@@ -104,14 +104,14 @@ void gen_any(struct gen *g, struct ut_event *e)
 	e->time = g->time;
 	e->vm = below(g, 9) ? (uint16_t)below(g, 2) : (uint16_t)any(g);
 	e->vcpu = below(g, 9) ? (uint16_t)below(g, 3) : (uint16_t)any(g);
-	e->kind = (uint8_t)(below(g, 100) ? 1 + below(g, UT_KIND_END - 1) :
-					    UT_KIND_EXT + below(g, 256 - UT_KIND_EXT));
+	e->kind = (uint8_t)(below(g, 100) ? 1 + below(g, UT_KIND_END - 1)
+					  : UT_KIND_EXT + below(g, 256 - UT_KIND_EXT));
 	switch (e->kind) {
 	case UT_STATE:
 		e->state = (struct ut_state){ any(g), any(g), any(g), any(g) };
 		break;
 	case UT_CR:
-		e->cr.cr = (uint8_t)"\0\3\4"[below(g, 3)];
+		e->cr.cr = (uint8_t) "\0\3\4"[below(g, 3)];
 		e->cr.value = any(g);
 		break;
 	case UT_INVLPG:
@@ -168,8 +168,8 @@ void gen_any(struct gen *g, struct ut_event *e)
 
 static int same_fault(const struct ut_fault *a, const struct ut_fault *b)
 {
-	if (a->gva != b->gva || a->error != b->error || a->top != b->top || a->bottom != b->bottom ||
-	    a->outcome != b->outcome || a->map_level != b->map_level)
+	if (a->gva != b->gva || a->error != b->error || a->top != b->top ||
+	    a->bottom != b->bottom || a->outcome != b->outcome || a->map_level != b->map_level)
 		return 0;
 	for (unsigned int level = a->bottom; level && level <= a->top; level++) {
 		if (a->walk[level - 1] != b->walk[level - 1])
@@ -186,8 +186,8 @@ static int same_write(const struct ut_write *a, const struct ut_write *b)
 
 static int same_page(const struct ut_page *a, const struct ut_page *b)
 {
-	if (a->gfn != b->gfn || a->role != b->role || a->unsync != b->unsync || a->known != b->known ||
-	    a->n != b->n)
+	if (a->gfn != b->gfn || a->role != b->role || a->unsync != b->unsync ||
+	    a->known != b->known || a->n != b->n)
 		return 0;
 	for (unsigned int i = 0; i < a->n; i++) {
 		if (a->entries[i].index != b->entries[i].index ||
@@ -250,7 +250,7 @@ int gen_same(const struct ut_event *a, const struct ut_event *b)
 /* ---- the guest ---- */
 
 enum {
-	FRAMES = 32768, /* 128 MiB */
+	FRAMES = 32768,	   /* 128 MiB */
 	CACHE_PAGES = 320, /* of the files that every process maps */
 	ANON_PAGES = 60,
 };
@@ -405,10 +405,11 @@ static void set_entry(struct guest *v, uint64_t frame, unsigned int index, uint6
 
 	if (v->shadowed[frame]) {
 		pass(v, 2500);
-		fault(v, PHYSMAP + (frame << 12) + index * 8, UT_PF_WRITE | UT_PF_PRESENT, UT_OUT_EMULATED);
+		fault(v, PHYSMAP + (frame << 12) + index * 8, UT_PF_WRITE | UT_PF_PRESENT,
+		      UT_OUT_EMULATED);
 		pass(v, 600);
-		e.write = (struct ut_write){ frame, *entry, value, (uint16_t)(index * 8), 8,
-					     UT_HOW_TRAPPED, true };
+		e.write = (struct ut_write){ frame, *entry,	    value, (uint16_t)(index * 8),
+					     8,	    UT_HOW_TRAPPED, true };
 		emit(v, &e);
 	}
 	*entry = value;
@@ -475,8 +476,8 @@ static void touch(struct guest *v, uint64_t gva, bool file, bool write)
 			if (v->memory[table][slot_of(page, 1)])
 				continue;
 			set_entry(v, table, slot_of(page, 1),
-				  file ? v->cache[(page >> 12) % CACHE_PAGES] << 12 | 0x25 :
-					 take_anon(v));
+				  file ? v->cache[(page >> 12) % CACHE_PAGES] << 12 | 0x25
+				       : take_anon(v));
 		}
 	} else if (write && !(v->memory[table][slot_of(gva, 1)] & UT_PTE_W)) {
 		fault(v, user, UT_PF_USER | UT_PF_WRITE | UT_PF_PRESENT, UT_OUT_REFLECTED);
@@ -551,7 +552,8 @@ static void start(struct guest *v)
 
 	/* Runs of 32 frames in order, the runs themselves in none. */
 	for (unsigned int i = 0; i < FRAMES - 1024; i++)
-		v->free[v->n_free++] = 1024 + (((i / 32) * 397) % ((FRAMES - 1024) / 32)) * 32 + i % 32;
+		v->free[v->n_free++] =
+			1024 + (((i / 32) * 397) % ((FRAMES - 1024) / 32)) * 32 + i % 32;
 	v->kernel_pud = take_table(v);
 	pmd = take_table(v);
 	v->memory[v->kernel_pud][0] = pmd << 12 | TABLE_PTE;
