@@ -341,7 +341,7 @@ both uint64_t x_entry(struct ut_codec *c, bool enc, uint64_t v)
 }
 
 /* What the next written or newly seen entry may be, given what stands there as far as known. */
-enum { ENTRY_CANDIDATES = 8, ENTRY_EXPLICIT = 15 };
+enum { ENTRY_CANDIDATES = 8 };
 
 static inline void entry_candidates(struct ut_codec *c, uint64_t addr, uint64_t known,
 				    uint64_t *out)
@@ -356,6 +356,18 @@ static inline void entry_candidates(struct ut_codec *c, uint64_t addr, uint64_t 
 	out[5] = m->value_at[hash2(addr & 0xfff, m->value & 0xfff, VALUE_BITS)];
 	out[6] = m->value + 4096;
 	out[7] = known | UT_PTE_A;
+}
+
+/* An entry that stands at an address: a byte for the candidate it is, or it is spelled out. */
+both uint64_t x_word(struct ut_codec *c, bool enc, enum ut_column col, uint64_t addr,
+		     uint64_t known, uint64_t v)
+{
+	uint64_t guess[ENTRY_CANDIDATES];
+	unsigned int sel;
+
+	entry_candidates(c, addr, known, guess);
+	sel = x_byte(c, enc, col, enc ? pick(guess, ENTRY_CANDIDATES, v) : 0);
+	return sel < ENTRY_CANDIDATES ? guess[sel] : x_entry(c, enc, v);
 }
 
 static inline void entry_learn(struct ut_codec *c, uint64_t addr, uint64_t v)
@@ -437,7 +449,7 @@ both void x_invpcid(struct ut_codec *c, bool enc, struct ut_event *e)
 }
 
 /* Where a fault may be. */
-enum { GVA_CANDIDATES = 7, GVA_EXPLICIT = 7, FAULT_SHAPE_OK = 8, FAULT_WALK_OK = 16 };
+enum { GVA_CANDIDATES = 7, FAULT_SHAPE_OK = 8, FAULT_WALK_OK = 16 };
 
 static inline void gva_candidates(struct ut_codec *c, uint64_t *out)
 {
@@ -497,19 +509,14 @@ static bool walk_as_predicted(struct ut_codec *c, const struct ut_fault *f)
 both void x_walk(struct ut_codec *c, bool enc, struct ut_fault *f, bool as_predicted)
 {
 	unsigned int size = f->top == 2 ? 4 : 8;
-	uint64_t table = c->src->root, addr = 0, known, guess[ENTRY_CANDIDATES], v = 0, span;
-	unsigned int sel;
+	uint64_t table = c->src->root, addr = 0, known, v = 0, span;
 
 	for (unsigned int level = f->top; level && level >= f->bottom; level--) {
 		addr = entry_address(table, f->gva, level, f->top);
 		known = cache_read(&c->m, addr, size);
 		v = known;
 		if (!as_predicted) {
-			entry_candidates(c, addr, known, guess);
-			sel = enc ? pick(guess, ENTRY_CANDIDATES, f->walk[level - 1]) : 0;
-			sel = x_byte(c, enc, COL_WALK, sel);
-			v = sel < ENTRY_CANDIDATES ? guess[sel]
-						   : x_entry(c, enc, f->walk[level - 1]);
+			v = x_word(c, enc, COL_WALK, addr, known, f->walk[level - 1]);
 			if (v != known)
 				cache_write(&c->m, addr, size, v & size_mask(size));
 		}
@@ -588,7 +595,7 @@ both void x_fault(struct ut_codec *c, bool enc, struct ut_event *e)
 }
 
 /* COL_WRITE: bits 0-1 place, bit 2 shape as before, bit 3 old value as known, bits 4-7 new value. */
-enum { WRITE_EXPLICIT = 3, WRITE_SHAPE_OK = 4, WRITE_OLD_OK = 8 };
+enum { WRITE_SHAPE_OK = 4, WRITE_OLD_OK = 8 };
 
 both void x_write(struct ut_codec *c, bool enc, struct ut_event *e)
 {
@@ -674,56 +681,51 @@ both void x_ad(struct ut_codec *c, bool enc, struct ut_event *e)
 		cache_write(m, addr & ~3ull, 4, known | (a->dirty ? UT_PTE_D : UT_PTE_A));
 }
 
-/* Content of a page: words as far as they are not what is known of them already. */
+/* How many words from index i on are what is known of them already? */
+static unsigned int run_as_known(struct ut_codec *c, uint64_t base, const uint64_t *words,
+				 unsigned int i)
+{
+	unsigned int run = 0;
+
+	while (i + run < UT_TABLE_ENTRIES &&
+	       words[i + run] == cache_word(&c->m, base + (i + run) * 8ull))
+		run++;
+	return run;
+}
+
+/* Content of a page: runs of words as known, and between two runs one that is not. */
 both void x_content(struct ut_codec *c, bool enc, struct ut_page *p)
 {
-	struct memory *m = &c->m;
-	uint64_t guess[ENTRY_CANDIDATES], base = p->gfn << 12, known, v;
-	struct ut_entry *out = enc ? NULL : c->entries + c->n_entries;
-	const struct ut_entry *in = p->entries, *in_end = p->n ? in + p->n : in;
-	unsigned int n = 0, sel, run = 0, left = 0;
+	struct ut_entry *out;
+	uint64_t words[UT_TABLE_ENTRIES] = { 0 }, base = p->gfn << 12, run;
 
-	if (!enc)
-		left = (unsigned int)x_number(c, enc, COL_PAGE_RUN, 0);
-	for (unsigned int i = 0; i < UT_TABLE_ENTRIES; i++) {
-		known = cache_word(m, base + i * 8);
-		v = known;
-		if (enc) {
-			v = in < in_end && in->index == i ? (in++)->value : 0;
-			if (v == known) {
-				run++;
-				continue;
-			}
-			x_number(c, enc, COL_PAGE_RUN, run);
-			run = 0;
-		} else if (left) {
-			left--;
-			goto known;
+	for (unsigned int k = 0; enc && k < p->n; k++)
+		words[p->entries[k].index] = p->entries[k].value;
+	for (unsigned int i = 0;; i++) {
+		run = enc ? run_as_known(c, base, words, i) : 0;
+		run = x_number(c, enc, COL_PAGE_RUN, run);
+		if (run > UT_TABLE_ENTRIES - i) {
+			c->failed = true;
+			return;
 		}
-		entry_candidates(c, base + i * 8, known, guess);
-		sel = x_byte(c, enc, COL_PAGE_VALUE, enc ? pick(guess, ENTRY_CANDIDATES, v) : 0);
-		v = sel < ENTRY_CANDIDATES ? guess[sel] : x_entry(c, enc, v);
-		cache_set_word(m, base + i * 8, v);
-		if (v)
-			entry_learn(c, base + i * 8, v);
-		if (enc)
-			continue;
-		left = (unsigned int)x_number(c, enc, COL_PAGE_RUN, 0);
-	known:
-		if (v) {
-			out[n].index = (uint16_t)i;
-			out[n++].value = v;
-		}
+		for (; run; run--, i++)
+			words[i] = cache_word(&c->m, base + i * 8ull);
+		if (i == UT_TABLE_ENTRIES)
+			break;
+		words[i] = x_word(c, enc, COL_PAGE_VALUE, base + i * 8ull,
+				  cache_word(&c->m, base + i * 8ull), words[i]);
+		cache_set_word(&c->m, base + i * 8ull, words[i]);
+		if (words[i])
+			entry_learn(c, base + i * 8ull, words[i]);
 	}
-	if (enc) {
-		x_number(c, enc, COL_PAGE_RUN, run);
+	if (enc)
 		return;
+	p->entries = out = c->entries + c->n_entries;
+	for (unsigned int i = 0; i < UT_TABLE_ENTRIES; i++) {
+		if (words[i])
+			out[p->n++] = (struct ut_entry){ (uint16_t)i, words[i] };
 	}
-	if (left)
-		c->failed = true;
-	p->entries = out;
-	p->n = (uint16_t)n;
-	c->n_entries += n;
+	c->n_entries += p->n;
 }
 
 /* COL_PAGE: bits 0-1 which frame, bits 2-3 which role, bit 4 unsync, bit 5 content known. */
