@@ -164,6 +164,17 @@ need_kernel()
 	) 9>"$LAB_CACHE/lock"
 }
 
+# find_unsync: the newest one that was built, else the installed one.
+find_unsync()
+{
+	local found
+	found=$(find "$LAB_DIR/../build" -type f -name unsync -perm -u+x -printf '%T@ %p\n' \
+		2>/dev/null | sort -n | tail -n 1 | cut -d ' ' -f 2-)
+	[[ -n $found ]] || found=$(command -v unsync) ||
+		die "no unsync found; build it, or name it with --unsync"
+	realpath "$found"
+}
+
 # pack DIR: a folder as an initramfs archive on standard output.
 pack() { (cd "$1" && find . -print0 | sort -z | cpio -0 -o -H newc -R 0:0 --quiet); }
 

@@ -63,3 +63,13 @@ check_packages()
 	((${#missing[@]} == 0)) ||
 		die "workload $W_NAME needs packages: ${missing[*]}; as root: apt-get install ${missing[*]}"
 }
+
+# guest_flavour: of the kernel that the workload's guest boots.
+guest_flavour()
+{
+	if [[ $W_GUEST == micro ]]; then
+		echo cloud-amd64
+	else
+		echo amd64
+	fi
+}
