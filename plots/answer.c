@@ -420,7 +420,7 @@ static void say_work(FILE *out, struct tally *t)
 	for (size_t i = 0; i < t->r->n_traces; i++)
 		pl_rank_time(t->r, i, t->rank + i * t->r->n_models);
 	if (t->n_designs > 1) {
-		put_wins(out, t, "spends the least time keeping tables in step",
+		put_wins(out, t, "spends the least time keeping tables in step, exits apart,",
 			 "the intervals do not tell the quickest designs apart");
 		fputs("; together", out);
 	} else {

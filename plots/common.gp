@@ -24,6 +24,9 @@ colour(i) = hex(word(colours, int(i)))
 dash(i) = 1 + int((i - 1) / 8)
 max(a, b) = a > b ? a : b
 min(a, b) = a < b ? a : b
+# An empty field is no reason to skip a whole line of data.
+col(c) = valid(c) ? column(c) : NaN
+col0(c) = valid(c) ? column(c) : 0
 width(s) = strlen(s) * px * 0.58		# of a text, in pixels, roughly
 
 # 1234567 as 1,234,567
@@ -34,7 +37,7 @@ digits3(v) = v >= 99.95 || v == 0 ? commas(v) : v >= 9.995 ? sprintf("%.1f", v) 
 
 # Steps of 1, 2 or 5 times a power of ten, about n of them up to top
 step_(r, mag) = (r <= 1 ? 1 : r <= 2 ? 2 : r <= 5 ? 5 : 10) * mag
-step(top, n) = step_(top / n / 10**floor(log10(top / n)), 10**floor(log10(top / n)))
+step(top, n) = step_(1.0 * top / n / 10**floor(log10(1.0 * top / n)), 10**floor(log10(1.0 * top / n)))
 si(v) = v >= 1e9 ? sprintf("%g G", v / 1e9) : v >= 1e6 ? sprintf("%g M", v / 1e6) : \
 	v >= 1e4 ? sprintf("%g k", v / 1e3) : sprintf("%g", v)
 

@@ -18,7 +18,7 @@ timed = 0
 stats csv skip 1 using (name_(strcol(1)), 0) nooutput
 do for [p = 1:panels] {
 	top[p] = 0
-	stats csv skip 1 using (top[p] = max(top[p], max(valid(low[p]) ? column(low[p]) : 0, valid(high[p]) ? column(high[p]) : 0)), 0) nooutput
+	stats csv skip 1 using (top[p] = max(top[p], max(col0(low[p]), col0(high[p]))), 0) nooutput
 }
 stats csv skip 1 using (timed = timed + valid(8), 0) nooutput
 
@@ -69,11 +69,11 @@ do for [p = 1:panels] {
 	if (top[p] == 0) { set xtics add ("" 1) }
 	set grid xtics lt 1 lw 1 lc rgb rule back
 	if (p < 6 || timed) {
-		plot csv skip 1 using (0):0:(0):(column(low[p])):($0 + 1 + lo):($0 + 1 + hi):(colour($0 + 1)) \
+		plot csv skip 1 using (0):0:(0):(col0(low[p])):($0 + 1 + lo):($0 + 1 + hi):(colour($0 + 1)) \
 				with boxxyerror lc rgb variable, \
-			csv skip 1 using (column(high[p]) == column(least[p]) ? NaN : column(low[p])):($0 + 1 + (lo + hi) / 2):(column(least[p])):(column(high[p])) \
+			csv skip 1 using (col0(high[p]) == col0(least[p]) ? NaN : col(low[p])):($0 + 1 + (lo + hi) / 2):(col0(least[p])):(col0(high[p])) \
 				with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
-			csv skip 1 using (max(column(low[p]), valid(high[p]) ? column(high[p]) : 0)):($0 + 1 + (lo + hi) / 2):(figure(column(low[p]), p)) \
+			csv skip 1 using (max(col0(low[p]), col0(high[p]))):($0 + 1 + (lo + hi) / 2):(valid(low[p]) ? figure(column(low[p]), p) : "not measured") \
 				with labels left offset char 0.8, 0
 	} else {
 		set label 3 "not measured" at graph 0.5, 0.5 center tc rgb grey

@@ -15,7 +15,7 @@ stats csv skip 1 using (trace_(strcol(1)), 0) nooutput
 top = 0
 set datafile columnheaders
 do for [m = 1:n_models] {
-	stats csv using (leg_text[m] = columnhead(3 * m - 1), top = max(top, valid(3 * m - 1) ? column(3 * m - 1) : 0), top = max(top, valid(3 * m + 1) ? column(3 * m + 1) : 0), 0) nooutput
+	stats csv using (leg_text[m] = columnhead(3 * m - 1), top = max(top, max(col0(3 * m - 1), col0(3 * m + 1))), 0) nooutput
 	leg_text[m] = leg_text[m][1:strstrt(leg_text[m], ": ") - 1]
 	leg_rgb[m] = colour(m)
 	leg_kind[m] = "box"
@@ -55,10 +55,10 @@ do for [i = 1:traces] {
 	}
 }
 
-plot for [m = 1:n_models] csv skip 1 using (0):0:(0):(column(3 * m - 1)):(y($0, m) - bar * 0.4):(y($0, m) + bar * 0.4) \
+plot for [m = 1:n_models] csv skip 1 using (0):0:(0):(col0(3 * m - 1)):(y($0, m) - bar * 0.4):(y($0, m) + bar * 0.4) \
 		with boxxyerror lc rgb colour(m), \
-	for [m = 1:n_models] csv skip 1 using (column(3 * m) == column(3 * m + 1) ? NaN : column(3 * m - 1)):(y($0, m)):(column(3 * m)):(column(3 * m + 1)) \
+	for [m = 1:n_models] csv skip 1 using (col0(3 * m) == col0(3 * m + 1) ? NaN : col(3 * m - 1)):(y($0, m)):(col0(3 * m)):(col0(3 * m + 1)) \
 		with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
-	for [m = 1:n_models] csv skip 1 using (max(column(3 * m - 1), valid(3 * m + 1) ? column(3 * m + 1) : 0)):(y($0, m)):(digits3(column(3 * m - 1))) \
+	for [m = 1:n_models] csv skip 1 using (max(col0(3 * m - 1), col0(3 * m + 1))):(y($0, m)):(valid(3 * m - 1) ? digits3(column(3 * m - 1)) : "no result") \
 		with labels left offset char 0.8, 0
 set output

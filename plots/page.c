@@ -69,8 +69,11 @@ static bool in_table(const struct pl_results *r, size_t trace, size_t model, boo
 
 static void table_begin(FILE *out, const char *caption)
 {
-	fputs("<div class=\"scroll\"><table>\n", out);
-	element(out, "caption", "", caption);
+	/* Not a <caption>: that would be as wide as the table, and scroll away with it. */
+	element(out, "p", "class=\"caption\"", caption);
+	fputs("<div class=\"scroll\"><table aria-label=\"", out);
+	pl_html(out, caption);
+	fputs("\">\n", out);
 }
 
 static void table_end(FILE *out)

@@ -50,13 +50,14 @@ static json_t *sample_context(bool measured)
 	json_object_set_new(o, "tool", json_string("0.1.0"));
 	if (measured)
 		json_object_update_new(
-			o, json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:f,s:{s:s,s:f,s:f},s:s}", "created",
-				     "2026-11-23T05:00:00Z", "cpu", "Sample CPU @ 2.50GHz", "cores", 2,
-				     "kernel", "6.1.0-sample", "compiler", "gcc 12.2.0", "build",
-				     "Release", "load", 0.41, "clock", "source", "tsc", "ns_per_tick",
-				     0.4, "overhead_ns", 11.2, "command",
-				     "unsync replay boot-exact.utrace fork-exact.utrace --model all "
-				     "-o R.json"));
+			o,
+			json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:f,s:{s:s,s:f,s:f},s:s}", "created",
+				  "2026-11-23T05:00:00Z", "cpu", "Sample CPU @ 2.50GHz", "cores", 2,
+				  "kernel", "6.1.0-sample", "compiler", "gcc 12.2.0", "build",
+				  "Release", "load", 0.41, "clock", "source", "tsc", "ns_per_tick",
+				  0.4, "overhead_ns", 11.2, "command",
+				  "unsync replay boot-exact.utrace fork-exact.utrace --model all "
+				  "-o R.json"));
 	json_object_set_new(o, "warnings", json_array());
 	return o;
 }
@@ -73,7 +74,8 @@ static json_t *sample_glossary(void)
 #undef X
 	models = json_pack("{s:s,s:s,s:s,s:s}", "sync-on-write",
 			   "every table write exits and is emulated at once", "oos-per-root",
-			   "tables of one root go out of sync; a list for each root", "unsync-bitmap",
+			   "tables of one root go out of sync; a list for each root",
+			   "unsync-bitmap",
 			   "any last-level table goes out of sync; bitmaps lead to them", "null",
 			   "no shadow paging: what the harness costs");
 	json_object_set_new(o, "counters", counters);
@@ -96,8 +98,8 @@ static json_t *sample_trace(const struct workload *w, bool exact)
 			 "id", id, "path", path, "xxh64", hash, "bytes", (json_int_t)(events * 3.1),
 			 "mode", mode, "title", w->title, "events", (json_int_t)events, "blocks",
 			 (json_int_t)(events / 4096 + 1), "duration_ns",
-			 (json_int_t)(w->seconds * 1e9), "vms", 1, "vcpus", (int)w->vcpus, "lost", 0,
-			 "complete", 1, "kernel", "6.1.0-sample-amd64", "writes", "trapped",
+			 (json_int_t)(w->seconds * 1e9), "vms", 1, "vcpus", (int)w->vcpus, "lost",
+			 0, "complete", 1, "kernel", "6.1.0-sample-amd64", "writes", "trapped",
 			 (json_int_t)w->writes, "window", 0, "walk", 0, "host", "unsync",
 			 (json_int_t)(exact ? 0 : 11449), "sync", (json_int_t)(exact ? 0 : 11449),
 			 "resync_ns", (json_int_t)(exact ? 0 : 91000000));
@@ -119,13 +121,15 @@ static json_t *sample_counted(const struct workload *w, enum design d)
 	set(o, "writes_silent", w->writes - writes);
 	if (d == NO_SHADOW)
 		return o;
-	set(o, "exit_fault", w->faults * (1 + 0.1 * draw()) + (d == SYNC_ON_WRITE ? writes / 6 : 0));
+	set(o, "exit_fault",
+	    w->faults * (1 + 0.1 * draw()) + (d == SYNC_ON_WRITE ? writes / 6 : 0));
 	set(o, "exit_reflect", w->faults * 0.35);
 	set(o, "exit_table_write", writes);
 	set(o, "exit_cr3", w->cr3);
 	set(o, "exit_cr4", 60);
 	set(o, "exit_invlpg", d == SYNC_ON_WRITE ? 0 : w->invlpg);
-	set(o, "refaults_max", d == SYNC_ON_WRITE ? w->faults * w->in_runs * 0.3 : w->faults * 0.02);
+	set(o, "refaults_max",
+	    d == SYNC_ON_WRITE ? w->faults * w->in_runs * 0.3 : w->faults * 0.02);
 	set(o, "writes_emulated", writes);
 	set(o, "unsyncs", unsyncs);
 	set(o, "resyncs", w->cr3 + writes);
@@ -151,8 +155,7 @@ static json_t *sample_timeline(const struct workload *w, enum design d, const js
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)counted, key, value)
-	{
+	json_object_foreach((json_t *)counted, key, value) {
 		if (!strncmp(key, "exit_", 5))
 			per_bin += (double)json_integer_value(value) / BINS;
 	}
@@ -160,16 +163,16 @@ static json_t *sample_timeline(const struct workload *w, enum design d, const js
 		double burst = 0.4 + draw() + (i % 40 < 8 ? 2.2 : 0);
 
 		level += burst * 14 - level * (0.2 + 0.2 * draw());
-		json_array_append_new(unsync, json_integer(d == SYNC_ON_WRITE || d == NO_SHADOW ?
-								   0 :
-								   (int)(level * (1 + d))));
+		json_array_append_new(unsync, json_integer(d == SYNC_ON_WRITE || d == NO_SHADOW
+								   ? 0
+								   : (int)(level * (1 + d))));
 		json_array_append_new(exits, json_integer((json_int_t)(per_bin * burst / 1.34)));
 		json_array_append_new(
-			synced, json_integer((json_int_t)(burst * (double)json_integer_value(
-									     json_object_get(
-										     counted,
-										     "tables_synced")) /
-							  BINS / 1.34)));
+			synced,
+			json_integer((json_int_t)(burst *
+						  (double)json_integer_value(json_object_get(
+							  counted, "tables_synced")) /
+						  BINS / 1.34)));
 	}
 	set(o, "bin_ns", w->seconds * 1e9 / BINS);
 	json_object_set_new(o, "unsync", unsync);
@@ -189,10 +192,11 @@ static json_t *sample_histogram(enum design d, double count, double *quantile, d
 
 	for (int i = 0; i < 160; i++) {
 		double x = log(40 * pow(1.06, i));
-		double a = exp(-pow((x - log(low)) / 0.25, 2)), b = exp(-pow((x - log(high)) / 0.7, 2));
+		double a = exp(-pow((x - log(low)) / 0.25, 2)),
+		       b = exp(-pow((x - log(high)) / 0.7, 2));
 
-		weight[i] = (d == SYNC_ON_WRITE ? 0.97 : 0.55) * a + (d == SYNC_ON_WRITE ? 0.01 : 0.3) * b +
-			    1e-5;
+		weight[i] = (d == SYNC_ON_WRITE ? 0.97 : 0.55) * a +
+			    (d == SYNC_ON_WRITE ? 0.01 : 0.3) * b + 1e-5;
 		sum += weight[i];
 	}
 	*mean = 0;
@@ -242,10 +246,13 @@ static json_t *sample_measured(enum design d, const json_t *counted, double even
 {
 	double total[64], resync[64], rate[64], q[6] = { 0 }, mean = 0;
 	double resyncs = (double)json_integer_value(json_object_get(counted, "resyncs"));
-	json_t *o = json_object(), *totals = json_array(), *times = json_array(), *histogram;
+	json_t *o, *totals, *times, *histogram;
 
 	if (!passes)
 		return json_null();
+	o = json_object();
+	totals = json_array();
+	times = json_array();
 	histogram = sample_histogram(d, resyncs * passes, q, &mean);
 	for (unsigned int i = 0; i < passes; i++) {
 		resync[i] = floor(resyncs * mean * (1 + 0.02 * draw()));
@@ -262,13 +269,13 @@ static json_t *sample_measured(enum design d, const json_t *counted, double even
 	json_object_set_new(o, "resync_total", sample_stat(resync, passes, true));
 	json_object_set_new(o, "events_per_s", sample_stat(rate, passes, false));
 	json_object_set_new(o, "resync",
-			    json_pack("{s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "count", (json_int_t)q[5],
-				      "mean", mean, "p50", q[0], "p90", q[1], "p99", q[2], "p999", q[3],
-				      "max", q[4], "error", 0.0156));
+			    json_pack("{s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "count",
+				      (json_int_t)q[5], "mean", mean, "p50", q[0], "p90", q[1],
+				      "p99", q[2], "p999", q[3], "max", q[4], "error", 0.0156));
 	json_object_set_new(o, "histogram", histogram);
 	json_object_set_new(o, "by_cause",
-			    json_pack("{s:{s:I,s:f,s:f,s:f}}", "write", "count", (json_int_t)q[5], "p50",
-				      q[0], "p99", q[2], "total", q[5] * mean));
+			    json_pack("{s:{s:I,s:f,s:f,s:f}}", "write", "count", (json_int_t)q[5],
+				      "p50", q[0], "p99", q[2], "total", q[5] * mean));
 	return o;
 }
 
