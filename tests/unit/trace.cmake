@@ -13,3 +13,11 @@ target_link_libraries(trace_bench trace-gen)
 add_executable(test_trace_damage unit/test_trace_damage.c)
 target_link_libraries(test_trace_damage trace-gen PkgConfig::CMOCKA)
 add_test(NAME trace-damage COMMAND test_trace_damage)
+
+find_program(PYTHON3 python3)
+if(PYTHON3)
+	add_test(NAME trace-document COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/unit/trace_document
+		$<TARGET_FILE:unsync> $<TARGET_FILE:trace_bench>)
+else()
+	message(STATUS "the test of docs/trace-format.md is left out: python3 is not installed")
+endif()

@@ -2,7 +2,9 @@
 /*
  * What a trace takes on disk and how fast it is written and read: of a file, or of a made-up guest.
  *
- *     trace_bench [-l LEVEL] [-k OUT] [FILE | FORKS]
+ *     trace_bench [-a N] [-l LEVEL] [-k OUT] [FILE | FORKS]
+ *
+ * -a takes N arbitrary events, -l zstd's level; -k keeps the trace.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,6 +86,20 @@ static void load(struct store *s, const char *path)
 	ut_reader_close(r);
 }
 
+/* Of kinds that a reader knows. */
+static void arbitrary(struct store *s, int n)
+{
+	struct gen g = { .state = 1 };
+	struct ut_event e;
+
+	while (n--) {
+		do
+			gen_any(&g, &e);
+		while (e.kind >= UT_KIND_EXT);
+		keep(s, &e);
+	}
+}
+
 /* Bytes of each column, before and after compression. */
 static void columns(const struct store *s, int level)
 {
@@ -127,18 +143,22 @@ int main(int argc, char **argv)
 	struct ut_reader *r;
 	uint64_t bytes, kinds[UT_KIND_MAX + 1] = { 0 }, words = 0;
 	double t0, t1, t2;
-	int opt, level = 0, ret;
+	int opt, level = 0, any = 0, ret;
 	size_t n = 0;
 
-	while ((opt = getopt(argc, argv, "l:k:")) != -1) {
+	while ((opt = getopt(argc, argv, "a:l:k:")) != -1) {
 		if (opt == 'l')
 			level = atoi(optarg);
+		else if (opt == 'a')
+			any = atoi(optarg);
 		else if (opt == 'k')
 			keep_as = optarg;
 		else
 			return 2;
 	}
-	if (optind < argc && access(argv[optind], R_OK) == 0)
+	if (any)
+		arbitrary(&s, any);
+	else if (optind < argc && access(argv[optind], R_OK) == 0)
 		load(&s, argv[optind]);
 	else
 		gen_guest(1, optind < argc ? (unsigned int)atoi(argv[optind]) : 300, keep, &s);
