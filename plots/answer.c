@@ -40,6 +40,8 @@ uint64_t pl_exit_group(const struct pl_run *run, size_t group)
 	return rest;
 }
 
+#define MAX_LISTED 5 /* traces or designs in a sentence */
+
 /* Where a design may lie; there is false if it takes no part. */
 struct span {
 	double lo, hi;
@@ -84,7 +86,7 @@ static void rank_by(const struct pl_results *r, size_t trace, span_of *of, enum 
 		if (s.there && (s.lo < best.lo || (s.lo == best.lo && s.hi < best.hi)))
 			best = s;
 	}
-	if (n < 2)
+	if (n < 2 || !r->traces[trace].exact)
 		return;
 	for (size_t m = 0; m < r->n_models; m++) {
 		struct span s = model_span(r, trace, m, of);
@@ -122,6 +124,7 @@ bool pl_compared(const struct pl_results *results, size_t trace)
 /* What the sentences are made from. Arrays have one element for each model or trace of the set. */
 struct tally {
 	const struct pl_results *r;
+	bool exact;	  /* the compared traces are */
 	const char *kind; /* "exact" or "native" */
 	bool *design;	  /* takes part: not null, and run on at least one compared trace */
 	size_t n_designs;
@@ -130,6 +133,7 @@ struct tally {
 	uint64_t *exits;    /* of each design, over the common traces */
 	size_t best, worst; /* by that */
 	enum pl_rank *rank; /* n_traces rows of n_models */
+	double *margin;	    /* of each trace: per cent by which the best design is ahead at least */
 };
 
 static void tally_free(struct tally *t)
@@ -138,6 +142,7 @@ static void tally_free(struct tally *t)
 	free(t->common);
 	free(t->exits);
 	free(t->rank);
+	free(t->margin);
 }
 
 static void tally_designs(struct tally *t)
@@ -175,12 +180,13 @@ static void tally_exits(struct tally *t)
 
 static int tally_init(struct tally *t, const struct pl_results *r)
 {
-	*t = (struct tally){ .r = r, .kind = "exact" };
+	*t = (struct tally){ .r = r, .exact = true, .kind = "exact" };
 	t->design = calloc(r->n_models + 1, sizeof(*t->design));
 	t->common = calloc(r->n_traces + 1, sizeof(*t->common));
 	t->exits = calloc(r->n_models + 1, sizeof(*t->exits));
 	t->rank = calloc(r->n_traces * r->n_models + 1, sizeof(*t->rank));
-	if (!t->design || !t->common || !t->exits || !t->rank) {
+	t->margin = calloc(r->n_traces + 1, sizeof(*t->margin));
+	if (!t->design || !t->common || !t->exits || !t->rank || !t->margin) {
 		tally_free(t);
 		return -1;
 	}
@@ -190,8 +196,10 @@ static int tally_init(struct tally *t, const struct pl_results *r)
 
 		if (!pl_compared(r, i))
 			continue;
-		if (!r->traces[i].exact)
+		if (!r->traces[i].exact) {
+			t->exact = false;
 			t->kind = "native";
+		}
 		for (size_t m = 0; m < r->n_models; m++)
 			runs += t->design[m] && pl_run_of(r, i, m);
 		t->common[i] = t->n_designs && runs == t->n_designs;
@@ -231,14 +239,26 @@ static size_t count_ranked(const struct tally *t, size_t model)
 	return n;
 }
 
-/* " (a, b and 3 more)" */
+static void put_margin(FILE *out, double percent)
+{
+	fprintf(out,
+		percent >= 9.95	   ? " by %.0f %%"
+		: percent >= 0.995 ? " by %.1f %%"
+				   : " by %.2g %%",
+		percent);
+}
+
+/* " (a by 5 %, b by 7 % and 3 more)"; of ties: " (a, b)" */
 static void put_traces(FILE *out, const struct tally *t, size_t model)
 {
 	size_t n = count_ranked(t, model), shown = 0;
 
-	for (size_t i = 0; i < t->r->n_traces && shown < 5; i++) {
-		if (has_rank(t, i, model))
-			fprintf(out, "%s%s", shown++ ? ", " : " (", t->r->traces[i].id);
+	for (size_t i = 0; i < t->r->n_traces && shown < MAX_LISTED; i++) {
+		if (!has_rank(t, i, model))
+			continue;
+		fprintf(out, "%s%s", shown++ ? ", " : " (", t->r->traces[i].id);
+		if (model != SIZE_MAX)
+			put_margin(out, t->margin[i]);
 	}
 	if (n > shown)
 		fprintf(out, " and %zu more", n - shown);
@@ -264,7 +284,9 @@ static void put_wins(FILE *out, const struct tally *t, const char *verb, const c
 		if (top == SIZE_MAX)
 			break;
 		done[top] = true;
-		if (!said && wins == t->n_common && wins > 1)
+		if (!said && wins == t->n_common && wins == 2)
+			fprintf(out, "%s %s on both %s traces", label(t, top), verb, t->kind);
+		else if (!said && wins == t->n_common && wins > 2)
 			fprintf(out, "%s %s on all %zu %s traces", label(t, top), verb, wins,
 				t->kind);
 		else if (!said && wins == t->n_common)
@@ -274,8 +296,7 @@ static void put_wins(FILE *out, const struct tally *t, const char *verb, const c
 				t->n_common, t->kind);
 		else
 			fprintf(out, ", %s on %zu", label(t, top), wins);
-		if (wins < t->n_common)
-			put_traces(out, t, top);
+		put_traces(out, t, top);
 		said++;
 	}
 	free(done);
@@ -308,6 +329,92 @@ static void say_alone(FILE *out, const struct tally *t)
 			t->n_common == 1 ? "" : "s");
 }
 
+/* Ranks of all traces, and by how much the best is ahead of the next, bounds taken at their worst. */
+static void rank_all(struct tally *t, span_of *of)
+{
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		enum pl_rank *rank = t->rank + i * t->r->n_models;
+		double best = 0, next = DBL_MAX;
+
+		rank_by(t->r, i, of, rank);
+		for (size_t m = 0; m < t->r->n_models; m++) {
+			struct span s = model_span(t->r, i, m, of);
+
+			if (s.there && rank[m] == PL_BEST)
+				best = s.hi;
+			else if (s.there && s.lo < next)
+				next = s.lo;
+		}
+		t->margin[i] = best > 0 ? (next - best) * 100 / best : 0;
+	}
+}
+
+/* What can be summed over traces: a count, ns, or a count of entries compared or fixed. */
+enum work { EXITS, TIME, ENTRIES };
+
+static double total_work(const struct tally *t, size_t model, enum work work)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		const struct pl_run *run = pl_run_of(t->r, i, model);
+
+		if (!t->common[i] || !run)
+			continue;
+		if (work == EXITS)
+			sum += (double)pl_exits(run);
+		else if (work == TIME)
+			sum += run->measured->resync_total.median;
+		else
+			sum += (double)(pl_count(run, "entries_compared") +
+					pl_count(run, "entries_fixed"));
+	}
+	return sum;
+}
+
+/* "A 1.2 ms, B 3 ms, C 7 ms": lowest first; of many, the first few */
+static void put_work(FILE *out, const struct tally *t, enum work work)
+{
+	char buf[PL_NUMBER];
+	double last = -1;
+	size_t said = 0;
+
+	while (said < t->n_designs) {
+		double least = DBL_MAX;
+
+		for (size_t m = 0; m < t->r->n_models; m++) {
+			if (t->design[m] && total_work(t, m, work) > last &&
+			    total_work(t, m, work) < least)
+				least = total_work(t, m, work);
+		}
+		for (size_t m = 0; m < t->r->n_models; m++) {
+			if (!t->design[m] || total_work(t, m, work) != least)
+				continue;
+			if (said++ >= MAX_LISTED)
+				continue;
+			fprintf(out, "%s%s %s", said > 1 ? ", " : "", label(t, m),
+				work == TIME ? pl_time(buf, least)
+					     : pl_group(buf, (uint64_t)least));
+		}
+		if (least == DBL_MAX)
+			break;
+		last = least;
+	}
+	if (said > MAX_LISTED)
+		fprintf(out, " and %zu more, up to %s", said - MAX_LISTED,
+			work == TIME ? pl_time(buf, last) : pl_group(buf, (uint64_t)last));
+}
+
+static void say_native_exits(FILE *out, const struct tally *t)
+{
+	fprintf(out,
+		"On native traces no design can be named that takes the fewest exits, as not all "
+		"writes are in them; exits that are certain, over %zu trace%s: ",
+		t->n_common, t->n_common == 1 ? "" : "s");
+	put_work(out, t, EXITS);
+	fputs(".", out);
+}
+
 static void say_exits(FILE *out, struct tally *t)
 {
 	double lo = DBL_MAX, hi = 0;
@@ -318,8 +425,11 @@ static void say_exits(FILE *out, struct tally *t)
 		say_alone(out, t);
 		return;
 	}
-	for (size_t i = 0; i < t->r->n_traces; i++)
-		pl_rank_exits(t->r, i, t->rank + i * t->r->n_models);
+	if (!t->exact) {
+		say_native_exits(out, t);
+		return;
+	}
+	rank_all(t, exits_span);
 	put_wins(out, t, "takes the fewest exits", "the bounds do not tell the best designs apart");
 	for (size_t i = 0; i < t->r->n_traces; i++) {
 		uint64_t least, most;
@@ -340,7 +450,8 @@ static void say_exits(FILE *out, struct tally *t)
 	}
 	pl_factor(a, lo);
 	pl_factor(b, hi);
-	fprintf(out, "; %s, which takes the most in all, takes ", label(t, t->worst));
+	fprintf(out, "; of exits that are certain, %s, which takes the most in all, takes ",
+		label(t, t->worst));
 	fprintf(out, strcmp(a, b) != 0 ? "%s to %s" : "%s", a, b);
 	fprintf(out, " times as many as %s.", label(t, t->best));
 }
@@ -356,51 +467,6 @@ static bool all_timed(const struct tally *t)
 	return t->n_common > 0;
 }
 
-static double total_work(const struct tally *t, size_t model, bool time)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < t->r->n_traces; i++) {
-		const struct pl_run *run = pl_run_of(t->r, i, model);
-
-		if (!t->common[i] || !run)
-			continue;
-		if (time)
-			sum += run->measured->resync_total.median;
-		else
-			sum += (double)(pl_count(run, "entries_compared") +
-					pl_count(run, "entries_fixed"));
-	}
-	return sum;
-}
-
-/* "A 1.2 ms, B 3 ms, C 7 ms": lowest first */
-static void put_work(FILE *out, const struct tally *t, bool time)
-{
-	char buf[PL_NUMBER];
-	double last = -1;
-	size_t said = 0;
-
-	while (said < t->n_designs) {
-		double least = DBL_MAX;
-
-		for (size_t m = 0; m < t->r->n_models; m++) {
-			if (t->design[m] && total_work(t, m, time) > last &&
-			    total_work(t, m, time) < least)
-				least = total_work(t, m, time);
-		}
-		for (size_t m = 0; m < t->r->n_models; m++) {
-			if (!t->design[m] || total_work(t, m, time) != least)
-				continue;
-			fprintf(out, "%s%s %s", said++ ? ", " : "", label(t, m),
-				time ? pl_time(buf, least) : pl_group(buf, (uint64_t)least));
-		}
-		if (least == DBL_MAX)
-			return;
-		last = least;
-	}
-}
-
 static void say_work(FILE *out, struct tally *t)
 {
 	if (!t->n_common) {
@@ -413,13 +479,14 @@ static void say_work(FILE *out, struct tally *t)
 		      "or fixed to keep tables in step, over ",
 		      out);
 		fprintf(out, "%s: ", t->n_common == 1 ? "this trace" : "these traces");
-		put_work(out, t, false);
+		put_work(out, t, ENTRIES);
 		fputs(".", out);
 		return;
 	}
-	for (size_t i = 0; i < t->r->n_traces; i++)
-		pl_rank_time(t->r, i, t->rank + i * t->r->n_models);
-	if (t->n_designs > 1) {
+	rank_all(t, time_span);
+	if (!t->exact) {
+		fputs("Nor is a winner named in time spent in resyncs; together", out);
+	} else if (t->n_designs > 1) {
 		put_wins(out, t, "spends the least time keeping tables in step, exits apart,",
 			 "the intervals do not tell the quickest designs apart");
 		fputs("; together", out);
@@ -427,7 +494,7 @@ static void say_work(FILE *out, struct tally *t)
 		fputs("Measured", out);
 	}
 	fputs(": ", out);
-	put_work(out, t, true);
+	put_work(out, t, TIME);
 	fputs(" a pass.", out);
 }
 

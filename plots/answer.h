@@ -44,7 +44,8 @@ uint64_t pl_exit_group(const struct pl_run *run, size_t group);
  * @rank: one element for each model of the set; filled in
  *
  * The model without shadow paging takes no part. A design whose interval from lower to upper bound
- * overlaps that of the one with the lowest lower bound is tied with it.
+ * overlaps that of the one with the lowest lower bound is tied with it. On a native trace nobody is
+ * ranked: an unknown share of the writes, which the designs differ in, is not in it.
  */
 void pl_rank_exits(const struct pl_results *results, size_t trace, enum pl_rank *rank);
 

@@ -52,6 +52,7 @@ static const struct pl_chart_kind kinds[] = {
 		.applies = any_run,
 		.csv = pl_csv_exits_overview,
 		.axis = "exits per 1000 trace events",
+		.line = "up to the upper bound",
 	},
 	{
 		.name = "resync-overview",
@@ -66,6 +67,7 @@ static const struct pl_chart_kind kinds[] = {
 		.applies = any_measured,
 		.csv = pl_csv_resync_overview,
 		.axis = "µs in resyncs per 1000 trace events",
+		.line = "95 % interval of the median",
 	},
 	{
 		.name = "cost",

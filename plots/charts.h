@@ -23,6 +23,7 @@ struct pl_chart_kind {
 	bool (*applies)(const struct pl_results *r, size_t trace);
 	void (*csv)(FILE *out, const struct pl_results *r, size_t trace);
 	const char *axis; /* overview: what the bars' length means */
+	const char *line; /* overview: what the line at their end means */
 	bool timed;	  /* shows measured times, so the passes are named */
 	/* A second file of data, <name>.<extra>.csv; NULL: none. */
 	const char *extra;

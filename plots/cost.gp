@@ -9,7 +9,7 @@ load "common.gp"
 
 panels = 6
 array heading[panels] = ["Exits", "Table writes emulated", "Shadow pages built", "Tables synced", "Entries compared in syncs", "Time in resyncs"]
-array unit[panels] = ["count; line: upper bound", "count", "count", "count", "count", "ms per pass; median, 95 % interval"]
+array unit[panels] = ["count; line: to the upper bound", "count", "count", "count", "count", "ms per pass; median, 95 % interval"]
 array low[panels] = [2, 4, 5, 6, 7, 8]		# columns: the value, and the end of its line
 array high[panels] = [3, 4, 5, 6, 7, 10]
 array least[panels] = [2, 4, 5, 6, 7, 9]
@@ -35,9 +35,11 @@ between = 44
 wide = (W - left - 20 - (across - 1) * between) / across
 lo = narrow ? -0.08 : -0.32
 hi = narrow ? 0.36 : 0.32
-set yrange [n_models + 0.5:0.5]
 unset ytics
 figure(v, p) = p == 6 ? digits3(v) : commas(v)
+# A bound: "least to most"; an interval: "median (low to high)"
+said(v, low, high, p) = low == high ? figure(v, p) : p == 1 ? figure(low, p)." to ".figure(high, p) : \
+	figure(v, p)." (".figure(low, p)." to ".figure(high, p).")"
 
 set multiplot
 do for [p = 1:panels] {
@@ -61,8 +63,14 @@ do for [p = 1:panels] {
 			if ((p - 1) % across == 0) { set label 10+i name[i] at screen X(x - 10), first i right noenhanced }
 		}
 	}
-	right = top[p] > 0 ? top[p] * 1.02 / (1 - min(width(figure(top[p], p)) / wide + 0.04, 0.6)) : 1
+	room = 0
+	set xrange [*:*]	# stats drops what lies outside
+	set yrange [*:*]
+	stats csv skip 1 using (room = max(room, max(col0(low[p]), col0(high[p])) < 0.7 * top[p] ? 0 : \
+		width(said(col0(low[p]), col0(least[p]), col0(high[p]), p))), 0) nooutput
+	right = top[p] > 0 ? top[p] * 1.02 / (1 - min(room / wide + 0.05, 0.65)) : 1
 	set xrange [0:right]
+	set yrange [n_models + 0.5:0.5]
 	set xtics ()
 	s = step(right, narrow ? 4 : 3.5)
 	do for [i = 0:int(right / s)] { set xtics add (si(i * s) i * s) }
@@ -73,7 +81,7 @@ do for [p = 1:panels] {
 				with boxxyerror lc rgb variable, \
 			csv skip 1 using (col0(high[p]) == col0(least[p]) ? NaN : col(low[p])):($0 + 1 + (lo + hi) / 2):(col0(least[p])):(col0(high[p])) \
 				with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
-			csv skip 1 using (max(col0(low[p]), col0(high[p]))):($0 + 1 + (lo + hi) / 2):(valid(low[p]) ? figure(column(low[p]), p) : "not measured") \
+			csv skip 1 using (max(col0(low[p]), col0(high[p]))):($0 + 1 + (lo + hi) / 2):(valid(low[p]) ? said(column(low[p]), col0(least[p]), col0(high[p]), p) : "not measured") \
 				with labels left offset char 0.8, 0
 	} else {
 		set label 3 "not measured" at graph 0.5, 0.5 center tc rgb grey

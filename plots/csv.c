@@ -9,12 +9,22 @@
 
 #define LABEL_CHARS 34 /* what fits beside a bar */
 
-/* The model's label, in a form that gnuplot's CSV reader takes as well. */
+/* A label as charts show it. gnuplot splits headings at commas, quoted or not: there must be none. */
+static const char *chart_label(char *buf, const char *text)
+{
+	pl_short(buf, text, LABEL_CHARS);
+	for (char *c = buf; *c; c++) {
+		if (*c == ',')
+			*c = ' ';
+	}
+	return buf;
+}
+
 static void put_label(FILE *out, const char *text)
 {
 	char buf[4 * LABEL_CHARS + 4];
 
-	pl_csv(out, pl_short(buf, text, LABEL_CHARS));
+	pl_csv(out, chart_label(buf, text));
 }
 
 /* A heading made of a label and what the column holds. */
@@ -22,7 +32,7 @@ static void put_heading(FILE *out, const char *label, const char *what)
 {
 	char buf[4 * LABEL_CHARS + 4], heading[4 * LABEL_CHARS + 64];
 
-	snprintf(heading, sizeof(heading), "%s: %s", pl_short(buf, label, LABEL_CHARS), what);
+	snprintf(heading, sizeof(heading), "%s: %s", chart_label(buf, label), what);
 	fputc(',', out);
 	pl_csv(out, heading);
 }

@@ -31,7 +31,7 @@ do for [i = 1:5] {
 leg_n = n_models + 5
 leg_break = n_models + 1
 load "legend.gp"
-axis = sprintf("time of one resync (log scale; values within %.1f %%)", 100 * error_)
+axis = sprintf("time of one resync (log scale; values within %.1f %% or a step of the clock)", 100 * error_)
 
 body = narrow ? 190 : 300
 gap = px * 0.9
@@ -66,7 +66,7 @@ set yrange [0:100]
 set ytics 0, 25, 100
 set grid xtics ytics lt 1 lw 1 lc rgb rule back
 plot for [m = 1:n_models] csv skip 1 using (int($1) == m ? max($3, 1) : NaN):5 \
-	with lines lw (narrow ? 1.8 : 2.2) lc rgb colour(m) dt dash(m)
+	with steps lw (narrow ? 1.8 : 2.2) lc rgb colour(m) dt dash(m)
 
 unset label
 unset object

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # One figure of each design on each trace, side by side, with bounds or intervals.
-# Usage: gnuplot -c overview.gp FORMAT BASE TITLE NOTE COLOURS AXIS
+# Usage: gnuplot -c overview.gp FORMAT BASE TITLE NOTE COLOURS AXIS LINE
+# AXIS says what the bars measure, LINE what their lines mean.
 # CSV: trace, then for each design the value and the two ends of its line. The headings begin with
 #      the design's name.
 
@@ -22,7 +23,7 @@ do for [m = 1:n_models] {
 }
 unset datafile columnheaders
 leg_n = n_models + 1
-leg_text[leg_n] = strstrt(axis, "exits") ? "up to the upper bound" : "95 % interval of the median"
+leg_text[leg_n] = ARG7
 leg_rgb[leg_n] = 0x222222
 leg_kind[leg_n] = "bound"
 load "legend.gp"
@@ -37,7 +38,16 @@ set lmargin at screen X(left)
 set rmargin at screen X(W - 20)
 set tmargin at screen Y(head)
 set bmargin at screen Y(H - foot)
-right = top > 0 ? top * 1.02 / (1 - (width(digits3(top)) + 14) / (W - left - 20)) : 1
+# A bound: "least to most"; an interval: "median (low to high)"
+said(v, low, high) = low == high ? digits3(v) : v == low ? digits3(low)." to ".digits3(high) : \
+	digits3(v)." (".digits3(low)." to ".digits3(high).")"
+# Room for the figures at the end of the longest bar
+room = 0
+do for [m = 1:n_models] {
+	stats csv skip 1 using (room = max(room, max(col0(3 * m - 1), col0(3 * m + 1)) < 0.7 * top ? 0 : \
+		width(said(col0(3 * m - 1), col0(3 * m), col0(3 * m + 1)))), 0) nooutput
+}
+right = top > 0 ? top * 1.02 / (1 - min((room + 14) / (W - left - 20), 0.6)) : 1
 set xrange [0:right]
 set yrange [traces * pitch:0]
 s = step(right, narrow ? 4 : 8)
@@ -59,6 +69,6 @@ plot for [m = 1:n_models] csv skip 1 using (0):0:(0):(col0(3 * m - 1)):(y($0, m)
 		with boxxyerror lc rgb colour(m), \
 	for [m = 1:n_models] csv skip 1 using (col0(3 * m) == col0(3 * m + 1) ? NaN : col(3 * m - 1)):(y($0, m)):(col0(3 * m)):(col0(3 * m + 1)) \
 		with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
-	for [m = 1:n_models] csv skip 1 using (max(col0(3 * m - 1), col0(3 * m + 1))):(y($0, m)):(valid(3 * m - 1) ? digits3(column(3 * m - 1)) : "no result") \
+	for [m = 1:n_models] csv skip 1 using (max(col0(3 * m - 1), col0(3 * m + 1))):(y($0, m)):(valid(3 * m - 1) ? said(column(3 * m - 1), col0(3 * m), col0(3 * m + 1)) : "no result") \
 		with labels left offset char 0.8, 0
 set output

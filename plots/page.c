@@ -47,11 +47,21 @@ static void put_interval(FILE *out, const struct pl_stat *s)
 		fputs("<small>too few passes for an interval</small>", out);
 }
 
+/* A swatch and the label, which may be broken where an option begins. */
+static void model_label(FILE *out, const struct pl_results *r, size_t model)
+{
+	fprintf(out, "<span class=\"swatch\" style=\"background:%s\"></span>", pl_colour(r, model));
+	for (const char *c = r->models[model].label; *c; c++) {
+		pl_html(out, (char[]){ *c, '\0' });
+		if (*c == ',' || c[1] == '(')
+			fputs("<wbr>", out);
+	}
+}
+
 static void model_heading(FILE *out, const struct pl_results *r, size_t model)
 {
-	fprintf(out, "<th scope=\"col\"><span class=\"swatch\" style=\"background:%s\"></span>",
-		pl_colour(r, model));
-	pl_html(out, r->models[model].label);
+	fputs("<th scope=\"col\" class=\"model\">", out);
+	model_label(out, r, model);
 	fputs("</th>", out);
 }
 
@@ -213,7 +223,8 @@ static const char *rank_class(enum pl_rank rank)
 	return rank == PL_BEST ? " class=\"best\"" : rank == PL_TIED ? " class=\"tie\"" : "";
 }
 
-static void exits_cell(FILE *out, const struct pl_run *run, enum pl_rank rank, uint64_t least)
+static void exits_cell(FILE *out, const struct pl_run *run, bool exact, enum pl_rank rank,
+		       uint64_t least)
 {
 	char a[PL_NUMBER];
 
@@ -230,6 +241,8 @@ static void exits_cell(FILE *out, const struct pl_run *run, enum pl_rank rank, u
 		fprintf(out, "<small>up to %s</small>", pl_group(a, pl_exits_max(run)));
 	if (rank)
 		fprintf(out, "<small>%s</small>", rank == PL_BEST ? "fewest" : "not told apart");
+	else if (!exact)
+		fputs("<small>without unseen writes</small>", out);
 	else if (least)
 		fprintf(out, "<small>%s × the least</small>",
 			pl_factor(a, (double)pl_exits(run) / (double)least));
@@ -288,7 +301,8 @@ static void matrix_row(FILE *out, const struct pl_results *r, size_t trace, bool
 		if (measured)
 			resync_cell(out, run, rank[m]);
 		else
-			exits_cell(out, run, rank[m], least_exits(r, trace));
+			exits_cell(out, run, r->traces[trace].exact, rank[m],
+				   least_exits(r, trace));
 	}
 	fputs("</tr>\n", out);
 }
@@ -415,7 +429,9 @@ static int put_overview(FILE *out, const struct pl_page *page, char *error, size
 		"a "
 		"total cost: what an exit, an emulated write and a resync take depends on the "
 		"machine. "
-		"Exits (counted) and time in resyncs (measured) are therefore never added up.");
+		"Exits (counted) and time in resyncs (measured) are therefore never added up. On "
+		"native "
+		"traces no winner is named: not all writes are in them.");
 	if (put_matrix(out, r, false) || (anything_measured(r) && put_matrix(out, r, true))) {
 		snprintf(error, error_len, "out of memory");
 		return -1;
@@ -461,10 +477,20 @@ static void row_begin(FILE *out, const char *name)
 	element(out, "th", "scope=\"row\"", name);
 }
 
-static void counted_row(FILE *out, const struct pl_results *r, size_t trace, const char *name,
-			const char *counter)
+/* A part of the row above. */
+static void sub_row_begin(FILE *out, const char *name)
 {
-	row_begin(out, name);
+	fputs("<tr>", out);
+	element(out, "th", "scope=\"row\" class=\"sub\"", name);
+}
+
+static void counted_row(FILE *out, const struct pl_results *r, size_t trace, bool sub,
+			const char *name, const char *counter)
+{
+	if (sub)
+		sub_row_begin(out, name);
+	else
+		row_begin(out, name);
 	FOR_EACH_IN_TABLE(r, trace, false, m)
 	count_cell(out, pl_count(pl_run_of(r, trace, m), counter));
 	fputs("</tr>\n", out);
@@ -493,20 +519,23 @@ static void put_counted(FILE *out, const struct pl_results *r, size_t trace)
 	count_cell(out, pl_exits_max(pl_run_of(r, trace, m)));
 	fputs("</tr>\n", out);
 	for (size_t g = 0; g < PL_EXIT_GROUPS; g++) {
-		row_begin(out, pl_exit_groups[g].name);
+		sub_row_begin(out, pl_exit_groups[g].name);
 		FOR_EACH_IN_TABLE(r, trace, false, m)
 		count_cell(out, pl_exit_group(pl_run_of(r, trace, m), g));
 		fputs("</tr>\n", out);
 	}
-	counted_row(out, r, trace, "guest writes to tables", "writes");
-	counted_row(out, r, trace, "writes emulated", "writes_emulated");
-	counted_row(out, r, trace, "tables gone out of sync", "unsyncs");
-	counted_row(out, r, trace, "most out of sync at once", "unsync_peak");
-	counted_row(out, r, trace, "resyncs", "resyncs");
-	counted_row(out, r, trace, "tables synced", "tables_synced");
-	counted_row(out, r, trace, "of these in vain", "tables_in_vain");
-	counted_row(out, r, trace, "entries compared", "entries_compared");
-	counted_row(out, r, trace, "shadow pages built", "pages_created");
+	counted_row(out, r, trace, false, "shadow pages built", "pages_created");
+	counted_row(out, r, trace, false, "guest writes to tables", "writes");
+	counted_row(out, r, trace, true, "emulated", "writes_emulated");
+	counted_row(out, r, trace, true, "not noticed when they happened", "writes_silent");
+	counted_row(out, r, trace, false, "tables gone out of sync", "unsyncs");
+	counted_row(out, r, trace, true, "most at once", "unsync_peak");
+	counted_row(out, r, trace, false, "resyncs", "resyncs");
+	counted_row(out, r, trace, false, "tables synced", "tables_synced");
+	counted_row(out, r, trace, true, "in vain", "tables_in_vain");
+	counted_row(out, r, trace, false, "entries compared", "entries_compared");
+	counted_row(out, r, trace, true, "unchanged", "entries_kept");
+	counted_row(out, r, trace, false, "bytes of bookkeeping at peak", "bookkeeping_peak");
 	table_end(out);
 }
 
@@ -692,7 +721,7 @@ static void put_measured(FILE *out, const struct pl_results *r, size_t trace)
 	count_cell(out, pl_run_of(r, trace, m)->measured->count);
 	fputs("</tr>\n", out);
 	latency_row(out, r, trace, "one resync, mean", offsetof(struct pl_measured, mean));
-	latency_row(out, r, trace, "median", offsetof(struct pl_measured, p50));
+	latency_row(out, r, trace, "one resync, median", offsetof(struct pl_measured, p50));
 	latency_row(out, r, trace, "p90", offsetof(struct pl_measured, p90));
 	latency_row(out, r, trace, "p99", offsetof(struct pl_measured, p99));
 	latency_row(out, r, trace, "p99.9", offsetof(struct pl_measured, p999));

@@ -93,7 +93,7 @@ static int write_scripts(struct job *job)
 
 /* ---- drawing ---- */
 
-#define N_ARGS 7
+#define N_ARGS 8
 
 /* What a script is given after its format. To be freed; false: out of memory. */
 struct arguments {
@@ -135,16 +135,15 @@ static int make_arguments(struct job *job, const struct pl_chart *c, struct argu
 static void script_arguments(const struct pl_chart *c, const struct arguments *a,
 			     const char *format, const char *argv[N_ARGS + 1])
 {
-	const char *list[N_ARGS + 1] = { c->kind->script,
-					 format,
-					 c->name,
-					 a->title,
-					 a->note,
-					 a->colours,
-					 c->kind->axis ? c->kind->axis : "",
-					 NULL };
-
-	memcpy(argv, list, sizeof(list));
+	argv[0] = c->kind->script;
+	argv[1] = format;
+	argv[2] = c->name;
+	argv[3] = a->title;
+	argv[4] = a->note;
+	argv[5] = a->colours;
+	argv[6] = c->kind->axis; /* NULL ends the list */
+	argv[7] = c->kind->line;
+	argv[N_ARGS] = NULL;
 }
 
 static int draw(struct job *job, const struct pl_chart *c, const struct arguments *a,

@@ -23,10 +23,13 @@
 
 /* What the charts and the page cannot do without. Others are shown if they are there. */
 static const char *const required[] = {
-	"exit_fault",	 "exit_reflect",   "exit_table_write", "exit_cr3",     "exit_invlpg",
-	"refaults_max",	 "writes",	   "writes_emulated",  "unsyncs",      "resyncs",
-	"tables_synced", "tables_in_vain", "entries_compared", "entries_kept", "entries_permission",
-	"entries_fixed", "pages_created",  "unsync_peak",
+	"exit_fault",	    "exit_reflect",	"exit_table_write",
+	"exit_cr3",	    "exit_invlpg",	"refaults_max",
+	"writes",	    "writes_emulated",	"unsyncs",
+	"resyncs",	    "tables_synced",	"tables_in_vain",
+	"entries_compared", "entries_kept",	"entries_permission",
+	"entries_fixed",    "pages_created",	"unsync_peak",
+	"writes_silent",    "bookkeeping_peak",
 };
 
 /* A value and the way to it, for messages. Lives on the stack of whoever looks at it. */

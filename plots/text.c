@@ -44,7 +44,14 @@ const char *pl_time(char *buf, double ns)
 
 const char *pl_factor(char *buf, double ratio)
 {
-	snprintf(buf, PL_NUMBER, ratio >= 9.95 ? "%.0f" : ratio >= 1.095 ? "%.1f" : "%.2f", ratio);
+	int decimals = ratio >= 9.95 ? 0 : 1;
+
+	/* Near 1 the difference is what counts: 1.0003. */
+	if (ratio < 1.095)
+		decimals = 2;
+	while (ratio != 1 && decimals < 6 && fabs(ratio - 1) * pow(10, decimals) < 1)
+		decimals++;
+	snprintf(buf, PL_NUMBER, "%.*f", decimals, ratio);
 	return buf;
 }
 

@@ -345,7 +345,7 @@ static void page_content(void **state)
 	FILE *f = open_memstream(&text, &len);
 
 	(void)state;
-	load(&r, plots_sample(1, false, 7));
+	load(&r, plots_sample(1, true, 7));
 	page.results = &r;
 	assert_int_equal(pl_page(f, &page, error, sizeof(error)), 0);
 	fclose(f);
@@ -355,11 +355,32 @@ static void page_content(void **state)
 		if (!at)
 			fail_msg("'%s' is missing or too early", order[i]);
 	}
-	/* A native trace is announced before the matrix. */
-	assert_true(strstr(text, "lower bounds") < strstr(text, "id=\"matrix\""));
 	assert_non_null(strstr(text, r.traces[0].xxh64));
 	assert_non_null(strstr(text, "unsync plot R.json -o x"));
 	assert_non_null(strstr(text, r.contexts[0].command));
+	free(text);
+	pl_free(&r);
+}
+
+/* Said at the top, and nobody is called the winner. */
+static void native_page(void **state)
+{
+	struct pl_page page = { .command = "x", .version = "0" };
+	struct pl_results r;
+	char error[512], *text = NULL;
+	const char *notice;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	load(&r, plots_sample(1, false, 7));
+	page.results = &r;
+	assert_int_equal(pl_page(f, &page, error, sizeof(error)), 0);
+	fclose(f);
+	notice = strstr(text, "are lower bounds there");
+	assert_non_null(notice);
+	assert_true(notice < strstr(text, "id=\"matrix\""));
+	assert_null(strstr(text, "class=\"best\""));
 	free(text);
 	pl_free(&r);
 }
@@ -471,6 +492,7 @@ int main(void)
 		cmocka_unit_test(gnuplot_too_long),
 		cmocka_unit_test(page_escapes),
 		cmocka_unit_test(page_content),
+		cmocka_unit_test(native_page),
 		cmocka_unit_test(bad_svg),
 		cmocka_unit_test_teardown(real_gnuplot, clean),
 	};
