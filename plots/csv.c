@@ -42,7 +42,7 @@ static void put_count(FILE *out, uint64_t n)
 	fprintf(out, ",%" PRIu64, n);
 }
 
-#define FOR_EACH_SHOWN(r, trace, m)                                                                \
+#define for_each_shown(r, trace, m)                                                                \
 	for (size_t m = 0; (m) < (r)->n_models; (m)++)                                             \
 		if (pl_shown(r, trace, m))
 
@@ -54,8 +54,7 @@ void pl_csv_cost(FILE *out, const struct pl_results *r, size_t trace)
 	fputs("model,exits_min,exits_max,writes_emulated,pages_created,tables_synced,"
 	      "entries_compared,resync_ms_per_pass,resync_ms_ci95_low,resync_ms_ci95_high,passes\n",
 	      out);
-	FOR_EACH_SHOWN(r, trace, m)
-	{
+	for_each_shown(r, trace, m) {
 		const struct pl_run *run = pl_run_of(r, trace, m);
 		const struct pl_measured *t = run->measured;
 
@@ -84,8 +83,7 @@ void pl_csv_exits(FILE *out, const struct pl_results *r, size_t trace)
 	for (size_t g = 0; g < PL_EXIT_GROUPS; g++)
 		fprintf(out, ",%s", pl_exit_groups[g].name);
 	fputs(",further faults that the trace cannot rule out\n", out);
-	FOR_EACH_SHOWN(r, trace, m)
-	{
+	for_each_shown(r, trace, m) {
 		const struct pl_run *run = pl_run_of(r, trace, m);
 
 		put_label(out, r->models[m].label);
@@ -101,8 +99,7 @@ void pl_csv_synced(FILE *out, const struct pl_results *r, size_t trace)
 	fputs("model,tables that had changed,tables in vain,entries unchanged,"
 	      "entries with changed permissions,entries dropped\n",
 	      out);
-	FOR_EACH_SHOWN(r, trace, m)
-	{
+	for_each_shown(r, trace, m) {
 		const struct pl_run *run = pl_run_of(r, trace, m);
 		uint64_t vain = pl_count(run, "tables_in_vain");
 		uint64_t kept = pl_count(run, "entries_kept");
@@ -123,8 +120,7 @@ void pl_csv_latency(FILE *out, const struct pl_results *r, size_t trace)
 	size_t number = 0;
 
 	fputs("number,model,upper_ns,resyncs,cumulative_percent\n", out);
-	FOR_EACH_SHOWN(r, trace, m)
-	{
+	for_each_shown(r, trace, m) {
 		const struct pl_measured *t = pl_run_of(r, trace, m)->measured;
 		uint64_t sum = 0;
 
@@ -144,8 +140,7 @@ void pl_csv_latency(FILE *out, const struct pl_results *r, size_t trace)
 void pl_csv_percentiles(FILE *out, const struct pl_results *r, size_t trace)
 {
 	fputs("model,resyncs,mean_ns,p50_ns,p90_ns,p99_ns,p99.9_ns,max_ns,relative_error\n", out);
-	FOR_EACH_SHOWN(r, trace, m)
-	{
+	for_each_shown(r, trace, m) {
 		const struct pl_measured *t = pl_run_of(r, trace, m)->measured;
 
 		put_label(out, r->models[m].label);
@@ -164,8 +159,7 @@ void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace)
 
 	fputs("seconds", out);
 	for (int series = 0; series < 3; series++) {
-		FOR_EACH_SHOWN(r, trace, m)
-		{
+		for_each_shown(r, trace, m) {
 			put_heading(out, r->models[m].label, what[series]);
 			t = &pl_run_of(r, trace, m)->timeline;
 		}
@@ -174,8 +168,7 @@ void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace)
 	for (size_t i = 0; t && i < t->n; i++) {
 		fprintf(out, "%.9g", (double)i * t->bin_ns / 1e9);
 		for (int series = 0; series < 3; series++) {
-			FOR_EACH_SHOWN(r, trace, m)
-			{
+			for_each_shown(r, trace, m) {
 				const struct pl_timeline *own = &pl_run_of(r, trace, m)->timeline;
 
 				put_count(out, series == 0   ? own->unsync[i]
@@ -196,8 +189,7 @@ void pl_csv_exits_overview(FILE *out, const struct pl_results *r, size_t trace)
 {
 	(void)trace;
 	fputs("trace", out);
-	FOR_EACH_SHOWN(r, SIZE_MAX, m)
-	{
+	for_each_shown(r, SIZE_MAX, m) {
 		put_heading(out, r->models[m].label, "exits per 1000 events");
 		put_heading(out, r->models[m].label, "least");
 		put_heading(out, r->models[m].label, "most");
@@ -207,8 +199,7 @@ void pl_csv_exits_overview(FILE *out, const struct pl_results *r, size_t trace)
 		if (!pl_compared(r, i))
 			continue;
 		put_label(out, r->traces[i].id);
-		FOR_EACH_SHOWN(r, SIZE_MAX, m)
-		{
+		for_each_shown(r, SIZE_MAX, m) {
 			const struct pl_run *run = pl_run_of(r, i, m);
 			double lo, hi;
 
@@ -228,8 +219,7 @@ void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace)
 {
 	(void)trace;
 	fputs("trace", out);
-	FOR_EACH_SHOWN(r, SIZE_MAX, m)
-	{
+	for_each_shown(r, SIZE_MAX, m) {
 		put_heading(out, r->models[m].label, "median µs in resyncs per 1000 events");
 		put_heading(out, r->models[m].label, "95 % interval, low");
 		put_heading(out, r->models[m].label, "95 % interval, high");
@@ -239,8 +229,7 @@ void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace)
 		if (!pl_compared(r, i))
 			continue;
 		put_label(out, r->traces[i].id);
-		FOR_EACH_SHOWN(r, SIZE_MAX, m)
-		{
+		for_each_shown(r, SIZE_MAX, m) {
 			const struct pl_run *run = pl_run_of(r, i, m);
 			const struct pl_stat *s;
 

@@ -73,7 +73,7 @@ static bool in_table(const struct pl_results *r, size_t trace, size_t model, boo
 	return pl_run_of(r, trace, model) && pl_run_of(r, trace, model)->measured;
 }
 
-#define FOR_EACH_IN_TABLE(r, trace, measured, m)                                                   \
+#define for_each_column(r, trace, measured, m)                                                     \
 	for (size_t m = 0; (m) < (r)->n_models; (m)++)                                             \
 		if (in_table(r, trace, m, measured))
 
@@ -253,8 +253,7 @@ static uint64_t least_exits(const struct pl_results *r, size_t trace)
 {
 	uint64_t least = UINT64_MAX;
 
-	FOR_EACH_IN_TABLE(r, trace, false, m)
-	{
+	for_each_column(r, trace, false, m) {
 		if (pl_exits(pl_run_of(r, trace, m)) < least)
 			least = pl_exits(pl_run_of(r, trace, m));
 	}
@@ -491,8 +490,8 @@ static void counted_row(FILE *out, const struct pl_results *r, size_t trace, boo
 		sub_row_begin(out, name);
 	else
 		row_begin(out, name);
-	FOR_EACH_IN_TABLE(r, trace, false, m)
-	count_cell(out, pl_count(pl_run_of(r, trace, m), counter));
+	for_each_column(r, trace, false, m)
+		count_cell(out, pl_count(pl_run_of(r, trace, m), counter));
 	fputs("</tr>\n", out);
 }
 
@@ -501,8 +500,8 @@ static void table_head(FILE *out, const struct pl_results *r, size_t trace, bool
 {
 	fputs("<thead><tr>", out);
 	element(out, "th", "scope=\"col\" class=\"text\"", first);
-	FOR_EACH_IN_TABLE(r, trace, measured, m)
-	model_heading(out, r, m);
+	for_each_column(r, trace, measured, m)
+		model_heading(out, r, m);
 	fputs("</tr></thead><tbody>\n", out);
 }
 
@@ -511,19 +510,19 @@ static void put_counted(FILE *out, const struct pl_results *r, size_t trace)
 	table_begin(out, "Counted: the same in every run, on every machine.");
 	table_head(out, r, trace, false, "count");
 	row_begin(out, "exits, certain");
-	FOR_EACH_IN_TABLE(r, trace, false, m)
-	count_cell(out, pl_exits(pl_run_of(r, trace, m)));
-	fputs("</tr>\n", out);
-	row_begin(out, "exits, upper bound");
-	FOR_EACH_IN_TABLE(r, trace, false, m)
-	count_cell(out, pl_exits_max(pl_run_of(r, trace, m)));
+	for_each_column(r, trace, false, m)
+		count_cell(out, pl_exits(pl_run_of(r, trace, m)));
 	fputs("</tr>\n", out);
 	for (size_t g = 0; g < PL_EXIT_GROUPS; g++) {
 		sub_row_begin(out, pl_exit_groups[g].name);
-		FOR_EACH_IN_TABLE(r, trace, false, m)
-		count_cell(out, pl_exit_group(pl_run_of(r, trace, m), g));
+		for_each_column(r, trace, false, m)
+			count_cell(out, pl_exit_group(pl_run_of(r, trace, m), g));
 		fputs("</tr>\n", out);
 	}
+	row_begin(out, "exits, upper bound");
+	for_each_column(r, trace, false, m)
+		count_cell(out, pl_exits_max(pl_run_of(r, trace, m)));
+	fputs("</tr>\n", out);
 	counted_row(out, r, trace, false, "shadow pages built", "pages_created");
 	counted_row(out, r, trace, false, "guest writes to tables", "writes");
 	counted_row(out, r, trace, true, "emulated", "writes_emulated");
@@ -551,8 +550,7 @@ static void put_all_counters(FILE *out, const struct pl_results *r, size_t trace
 		fputs("</code><small>", out);
 		pl_html(out, r->counters[i].help);
 		fputs("</small></th>", out);
-		FOR_EACH_IN_TABLE(r, trace, false, m)
-		{
+		for_each_column(r, trace, false, m) {
 			const struct pl_run *run = pl_run_of(r, trace, m);
 
 			if (pl_has(run, r->counters[i].name))
@@ -568,8 +566,7 @@ static void put_all_counters(FILE *out, const struct pl_results *r, size_t trace
 
 static bool cause_occurs(const struct pl_results *r, size_t trace, const char *cause)
 {
-	FOR_EACH_IN_TABLE(r, trace, false, m)
-	{
+	for_each_column(r, trace, false, m) {
 		if (pl_resync_count(pl_run_of(r, trace, m), cause, "count"))
 			return true;
 	}
@@ -607,8 +604,7 @@ static void put_causes_counted(FILE *out, const struct pl_results *r, size_t tra
 		if (!cause_occurs(r, trace, cause))
 			continue;
 		cause_heading(out, &r->causes[i]);
-		FOR_EACH_IN_TABLE(r, trace, false, m)
-		{
+		for_each_column(r, trace, false, m) {
 			const struct pl_run *run = pl_run_of(r, trace, m);
 
 			fprintf(out, "<td>%s<small>%s tables</small></td>",
@@ -630,8 +626,7 @@ static void put_causes_measured(FILE *out, const struct pl_results *r, size_t tr
 		if (!cause_occurs(r, trace, r->causes[i].name))
 			continue;
 		cause_heading(out, &r->causes[i]);
-		FOR_EACH_IN_TABLE(r, trace, true, m)
-		{
+		for_each_column(r, trace, true, m) {
 			const struct pl_cause_time *c =
 				cause_time(pl_run_of(r, trace, m), r->causes[i].name);
 
@@ -648,8 +643,8 @@ static void put_causes_measured(FILE *out, const struct pl_results *r, size_t tr
 
 static bool trace_measured(const struct pl_results *r, size_t trace)
 {
-	FOR_EACH_IN_TABLE(r, trace, true, m)
-	return true;
+	for_each_column(r, trace, true, m)
+		return true;
 	return false;
 }
 
@@ -666,8 +661,7 @@ static void latency_row(FILE *out, const struct pl_results *r, size_t trace, con
 			size_t offset)
 {
 	row_begin(out, name);
-	FOR_EACH_IN_TABLE(r, trace, true, m)
-	{
+	for_each_column(r, trace, true, m) {
 		const struct pl_measured *t = pl_run_of(r, trace, m)->measured;
 
 		if (t->count)
@@ -684,8 +678,7 @@ static void stat_row(FILE *out, const struct pl_results *r, size_t trace, const 
 	char buf[PL_NUMBER];
 
 	row_begin(out, name);
-	FOR_EACH_IN_TABLE(r, trace, true, m)
-	{
+	for_each_column(r, trace, true, m) {
 		const struct pl_stat *s =
 			(const void *)((const char *)pl_run_of(r, trace, m)->measured + offset);
 
@@ -709,16 +702,16 @@ static void put_measured(FILE *out, const struct pl_results *r, size_t trace)
 	stat_row(out, r, trace, "whole model, per pass", offsetof(struct pl_measured, total));
 	stat_row(out, r, trace, "in resyncs, per pass", offsetof(struct pl_measured, resync_total));
 	row_begin(out, "events per second, median");
-	FOR_EACH_IN_TABLE(r, trace, true, m)
-	count_cell(out, (uint64_t)pl_run_of(r, trace, m)->measured->events_per_s.median);
+	for_each_column(r, trace, true, m)
+		count_cell(out, (uint64_t)pl_run_of(r, trace, m)->measured->events_per_s.median);
 	fputs("</tr>\n", out);
 	row_begin(out, "passes");
-	FOR_EACH_IN_TABLE(r, trace, true, m)
-	count_cell(out, pl_run_of(r, trace, m)->measured->passes);
+	for_each_column(r, trace, true, m)
+		count_cell(out, pl_run_of(r, trace, m)->measured->passes);
 	fputs("</tr>\n", out);
 	row_begin(out, "resyncs timed, all passes");
-	FOR_EACH_IN_TABLE(r, trace, true, m)
-	count_cell(out, pl_run_of(r, trace, m)->measured->count);
+	for_each_column(r, trace, true, m)
+		count_cell(out, pl_run_of(r, trace, m)->measured->count);
 	fputs("</tr>\n", out);
 	latency_row(out, r, trace, "one resync, mean", offsetof(struct pl_measured, mean));
 	latency_row(out, r, trace, "one resync, median", offsetof(struct pl_measured, p50));
@@ -764,12 +757,13 @@ static int put_trace(FILE *out, const struct pl_page *page, size_t trace, char *
 
 /* ---- trust ---- */
 
+#define MANY 5 /* warnings; more are folded away */
+
 static double widest_bound(const struct pl_results *r, size_t trace)
 {
 	double widest = 0;
 
-	FOR_EACH_IN_TABLE(r, trace, false, m)
-	{
+	for_each_column(r, trace, false, m) {
 		const struct pl_run *run = pl_run_of(r, trace, m);
 		double share = pl_exits(run) ? (double)pl_count(run, "refaults_max") * 100 /
 						       (double)pl_exits(run)
@@ -786,7 +780,7 @@ static void put_trust_row(FILE *out, const struct pl_results *r, size_t trace)
 
 	fputs("<tr><th scope=\"row\">", out);
 	trace_anchor(out, r, trace);
-	fprintf(out, "</th><td class=\"text\">%s</td><td>%s</td>", t->exact ? "exact" : "native",
+	fprintf(out, "</th><td>%s</td><td>%s</td>", t->exact ? "exact" : "native",
 		t->complete ? "complete" : "cut off");
 	count_cell(out, t->lost);
 	count_cell(out, t->writes_trapped);
@@ -804,14 +798,16 @@ static void put_warnings(FILE *out, const struct pl_results *r)
 
 	for (size_t i = 0; i < r->n_contexts; i++)
 		n += r->contexts[i].n_warnings;
-	if (n)
-		element(out, "h3", "", "Warnings of the replay");
-	fputs(n ? "<ul>\n" : "", out);
+	if (!n)
+		return;
+	element(out, "h3", "", "Warnings of the replay");
+	fprintf(out, "<details%s><summary>%zu warning%s</summary>\n<ul>\n",
+		n <= MANY ? " open" : "", n, n == 1 ? "" : "s");
 	for (size_t i = 0; i < r->n_contexts; i++) {
 		for (size_t k = 0; k < r->contexts[i].n_warnings; k++)
 			element(out, "li", "", r->contexts[i].warnings[k]);
 	}
-	fputs(n ? "</ul>\n" : "", out);
+	fputs("</ul></details>\n", out);
 }
 
 static void put_failures(FILE *out, const struct pl_results *r)
@@ -859,13 +855,13 @@ static void put_trust(FILE *out, const struct pl_results *r)
 	table_begin(out,
 		    "What the traces hold, and how wide the widest bound is: further exits that "
 		    "cannot be ruled out, against those that are certain.");
-	fputs("<thead><tr><th scope=\"col\" class=\"text\">trace</th><th scope=\"col\" "
-	      "class=\"text\">mode</th><th scope=\"col\">end</th><th scope=\"col\">events "
+	fputs("<thead><tr><th scope=\"col\" class=\"text\">trace</th><th "
+	      "scope=\"col\">mode</th><th scope=\"col\">end</th><th scope=\"col\">events "
 	      "lost</th><th "
 	      "scope=\"col\">writes trapped</th><th scope=\"col\">by comparison</th><th "
 	      "scope=\"col\">by a walk</th><th scope=\"col\">widest bound</th><th "
-	      "scope=\"col\">host: out of sync</th><th scope=\"col\">host: "
-	      "synced</th></tr></thead><tbody>\n",
+	      "scope=\"col\">host: unsyncs</th><th scope=\"col\">host: "
+	      "syncs</th></tr></thead><tbody>\n",
 	      out);
 	for (size_t t = 0; t < r->n_traces; t++)
 		put_trust_row(out, r, t);
@@ -966,7 +962,7 @@ static void put_reproduce(FILE *out, const struct pl_page *page)
 	for (size_t t = 0; t < r->n_traces; t++) {
 		fputs("<tr><th scope=\"row\">", out);
 		trace_anchor(out, r, t);
-		fputs("</th><td class=\"hash\"><code>", out);
+		fputs("</th><td><code>", out);
 		pl_html(out, r->traces[t].xxh64);
 		fputs("</code></td>", out);
 		count_cell(out, r->traces[t].bytes);

@@ -303,8 +303,7 @@ static void mutate(json_t *document, json_t *json)
 
 	if (!json_is_object(json))
 		return;
-	json_object_foreach_safe(json, next, key, value)
-	{
+	json_object_foreach_safe(json, next, key, value) {
 		json_t *kept = json_incref(value);
 
 		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
