@@ -198,6 +198,7 @@ struct ut_writer *ut_writer_open(const char *path, const struct ut_header *heade
 				 struct ut_error *err)
 {
 	struct ut_writer *w = calloc(1, sizeof(*w));
+	struct stat st;
 
 	if (!w) {
 		ut_error_set(err, "%s: out of memory", path);
@@ -221,9 +222,13 @@ struct ut_writer *ut_writer_open(const char *path, const struct ut_header *heade
 	ut_encode_begin(w->codec);
 	ut_writer_set_level(w, DEFAULT_LEVEL);
 	w->fd = open_output(path, err);
-	if (w->fd < 0 || write_header(w, header, err))
+	if (w->fd < 0)
 		goto fail;
-	return w;
+	if (!write_header(w, header, err))
+		return w;
+	/* Nothing half written stays; devices and pipes do. */
+	if (!fstat(w->fd, &st) && S_ISREG(st.st_mode) && strcmp(path, "-"))
+		unlink(path);
 fail:
 	writer_free(w);
 	return NULL;

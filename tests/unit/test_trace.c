@@ -7,12 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/unit/trace_gen.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED 0
+#endif
 
 static const struct ut_meta meta[] = { { "tool", "unsync test" },
 				       { "command", "a\\b\nc\x01 \xff\xc3\xa4=" },
@@ -253,6 +262,7 @@ static void bad_headers_are_refused(void **state)
 	memset(huge, 'x', sizeof(huge) - 1);
 	one = (struct ut_meta){ "key", huge };
 	assert_null(ut_writer_open(path, &h, &err));
+	assert_int_equal(access(path, F_OK), -1);
 	one.value = "x";
 	h.mode = 3;
 	assert_null(ut_writer_open(path, &h, &err));
@@ -376,6 +386,42 @@ static void index_stays_bounded(void **state)
 	ut_reader_close(r);
 }
 
+static long peak_memory(void)
+{
+	struct rusage u;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &u), 0);
+	return u.ru_maxrss;
+}
+
+static void read_all(void)
+{
+	struct ut_reader *r = open_reader();
+	size_t blocks;
+
+	count_from(r, 0, &blocks);
+	ut_reader_close(r);
+}
+
+/* Ten times the events, the same memory, for writer and reader. */
+static void memory_does_not_grow(void **state)
+{
+	struct guest_events g;
+	long before;
+
+	(void)state;
+	if (SANITIZED)
+		skip(); /* freed memory is kept for a while */
+	write_guest(3);
+	read_all();
+	before = peak_memory();
+	g = (struct guest_events){ .w = open_writer() };
+	assert_int_equal(gen_guest(4, 800, write_guest_event, &g), 0);
+	close_writer(g.w);
+	read_all();
+	assert_true(peak_memory() - before < 2048);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +429,7 @@ int main(void)
 		cmocka_unit_test_teardown(guest_is_small, remove_file),
 		cmocka_unit_test_teardown(levels_change_bytes_only, remove_file),
 		cmocka_unit_test_teardown(seeking_misses_nothing, remove_file),
+		cmocka_unit_test_teardown(memory_does_not_grow, remove_file),
 		cmocka_unit_test_teardown(metadata_comes_back, remove_file),
 		cmocka_unit_test_teardown(bad_headers_are_refused, remove_file),
 		cmocka_unit_test_teardown(ill_formed_events_are_refused, remove_file),
