@@ -15,14 +15,6 @@
 
 #include "tests/unit/trace_gen.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
-#define SANITIZED 0
-#endif
-
 static const struct ut_meta meta[] = { { "tool", "unsync test" },
 				       { "command", "a\\b\nc\x01 \xff\xc3\xa4=" },
 				       { "empty", "" } };

@@ -5,6 +5,15 @@
 
 #include "trace/trace.h"
 
+/* Memory and time are then not what they are otherwise. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED 0
+#endif
+
 /* Reproducible numbers. */
 struct gen {
 	uint64_t state;
