@@ -19,8 +19,6 @@
 #define MAX_ARGS 16
 #define MAX_WORDS 8192 /* of what gnuplot says; the rest is read and dropped */
 
-extern char **environ;
-
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -164,7 +162,7 @@ static int judge(enum outcome outcome, int status, const char *script, int limit
 int pl_gnuplot(const char *program, const char *dir, const char *const *args, int limit_ms,
 	       bool (*cancelled)(void), char *message, size_t message_len)
 {
-	char *words = malloc(MAX_WORDS);
+	char *words = calloc(1, MAX_WORDS);
 	enum outcome outcome;
 	int pipes[2], status = 0, ret;
 	pid_t child;

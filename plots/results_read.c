@@ -919,7 +919,8 @@ static json_t *load(struct reader *rd)
 int pl_read(struct pl_results *results, const char *file, char *error, size_t error_len)
 {
 	struct reader rd = { file, error, error_len, results };
-	json_t *json = load(&rd), **slot;
+	json_t *json = load(&rd);
+	struct pl_document *slot;
 
 	if (!json)
 		return -1;
@@ -928,7 +929,7 @@ int pl_read(struct pl_results *results, const char *file, char *error, size_t er
 		json_decref(json);
 		return no_memory(&rd);
 	}
-	*slot = json;
+	slot->json = json;
 	return read_document(&rd, json);
 }
 
@@ -959,7 +960,7 @@ void pl_free(struct pl_results *r)
 		free_measured(r->runs[i].measured);
 	}
 	for (size_t i = 0; i < r->n_documents; i++)
-		json_decref(r->documents[i]);
+		json_decref(r->documents[i].json);
 	free(r->contexts);
 	free(r->traces);
 	free(r->models);

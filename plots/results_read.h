@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reads the results files that 'unsync replay' writes (docs/results-format.md), one or several, into
+ * Reads the results files that 'unsync replay' writes (docs/results.md), one or several, into
  * one set. Everything in a file is checked before anybody sees it: what these functions hand out is of
  * the right type, finite, not negative and not absurd.
  *
@@ -109,6 +109,10 @@ struct pl_term {
 	const char *name, *help;
 };
 
+struct pl_document {
+	struct json_t *json;
+};
+
 /* Zero-initialise; pl_read() adds to it. */
 struct pl_results {
 	struct pl_context *contexts;
@@ -118,7 +122,7 @@ struct pl_results {
 	struct pl_failure *failures;
 	struct pl_term *counters, *causes;
 	size_t n_contexts, n_traces, n_models, n_runs, n_failures, n_counters, n_causes;
-	struct json_t **documents; /* the strings live in here */
+	struct pl_document *documents; /* the strings live in here */
 	size_t n_documents;
 };
 
