@@ -55,6 +55,7 @@ struct recording {
 	unsigned int n_pids;
 	unsigned int vms;
 	uint64_t start;
+	bool started;
 	struct ut_error err;
 };
 
@@ -428,7 +429,9 @@ static int finish(struct recording *r)
 
 	failed = capture_stop(r->capture, &r->err) ||
 		 capture_losses(r->capture, true, take_loss, r) ||
-		 capture_exits(r->capture, take_exit, r) || finish_exact(r);
+		 capture_exits(r->capture, take_exit, r) || finish_exact(r) ||
+		 assembler_stat(r->assembler, now_ns(), "collector.silent",
+				assembler_counts(r->assembler)->silent);
 	if (!r->opt->quiet && isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	return failed;
@@ -465,13 +468,17 @@ static void summarise(const struct recording *r, uint64_t bytes)
 			per_event, (unsigned long long)n->lost);
 }
 
+static void say_goes_on(const struct recording *r)
+{
+	if (r->child.pid && !r->opt->quiet)
+		fprintf(stderr, "unsync: '%s' goes on as process %d\n", r->opt->command[0],
+			(int)r->child.pid);
+}
+
 static int judge(const struct recording *r)
 {
 	const struct child *c = &r->child;
 
-	if (r->opt->command && !c->ended)
-		fprintf(stderr, "unsync: '%s' goes on as process %d\n", r->opt->command[0],
-			(int)c->pid);
 	if (c->ended && WIFSIGNALED(c->status))
 		cli_warn("'%s' was ended by signal %d", r->opt->command[0], WTERMSIG(c->status));
 	else if (c->ended && WEXITSTATUS(c->status))
@@ -549,7 +556,9 @@ int cli_record(int argc, char **argv)
 		return EXIT_FAILED;
 	host_probe(&r.host);
 	catch_signals();
-	failed = start_capture(&r) || start_target(&r) || run(&r);
+	failed = start_capture(&r) || start_target(&r);
+	r.started = !failed;
+	failed = failed || run(&r);
 	/* What was captured before a failure is worth keeping. */
 	if (r.writer) {
 		failed = finish(&r) || failed;
@@ -560,12 +569,16 @@ int cli_record(int argc, char **argv)
 		failed = ut_writer_close(r.writer, failed ? NULL : &r.err) || failed;
 	}
 	drop_child(&r.child);
+	/* Of a command that did not even start there is nothing to keep. */
+	if (failed && r.writer && !r.started && strcmp(opt.output, "-"))
+		unlink(opt.output);
 	if (failed) {
 		status = cli_fail("%s", r.err.text);
 	} else {
 		summarise(&r, bytes);
 		status = judge(&r);
 	}
+	say_goes_on(&r);
 	capture_free(r.capture);
 	assembler_free(r.assembler);
 	if (r.exact >= 0)

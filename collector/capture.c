@@ -306,6 +306,7 @@ static void detach(struct capture *c)
 
 int capture_stop(struct capture *c, struct ut_error *err)
 {
+	c->skel->bss->stopped = true;
 	detach(c);
 	return capture_poll(c, 0, err);
 }

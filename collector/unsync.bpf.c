@@ -139,6 +139,12 @@ __u32 lost_pending;  /* records that found no room since one did */
 __u32 lost_kind;
 __u64 last_wake;
 
+/*
+ * Hooks are taken away one after the other, which may take seconds. With some of them gone the
+ * others would tell half of the story, so all fall silent first.
+ */
+volatile bool stopped;
+
 /* ---- the ring ---- */
 
 static __always_inline void count_lost(__u32 cause, __u32 kind)
@@ -216,14 +222,19 @@ static __always_inline void put_value(__u32 kind, __u32 vm, __u32 vcpu, __u64 a,
 
 static __always_inline bool is_target(__u32 tgid)
 {
-	return bpf_map_lookup_elem(&targets, &tgid);
+	return !stopped && bpf_map_lookup_elem(&targets, &tgid);
 }
 
 static __always_inline struct vcpu *this_vcpu(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 
-	return bpf_map_lookup_elem(&vcpus, &tid);
+	return stopped ? NULL : bpf_map_lookup_elem(&vcpus, &tid);
+}
+
+static __always_inline struct vm *known_vm(__u64 kvm)
+{
+	return stopped ? NULL : bpf_map_lookup_elem(&vms, &kvm);
 }
 
 /* The VM with this address, made known if it is new and belongs to a target. */
@@ -846,7 +857,7 @@ int BPF_PROG(sync_page, struct kvm_mmu_page *sp)
 
 	if (!sp || !find_who(&who, UT_HOST_SYNC))
 		return 0;
-	vm = bpf_map_lookup_elem(&vms, &who.kvm);
+	vm = known_vm(who.kvm);
 	if (vm && vm->zapping == (__u64)sp) {
 		vm->zapping = 0;
 		return 0;
@@ -876,7 +887,7 @@ SEC("?fentry/__kvm_mmu_prepare_zap_page")
 int BPF_PROG(zap_page, struct kvm *kvm, struct kvm_mmu_page *sp)
 {
 	struct who who = { .kvm = (__u64)kvm, .vcpu = UT_NO_VCPU };
-	struct vm *vm = bpf_map_lookup_elem(&vms, &who.kvm);
+	struct vm *vm = known_vm(who.kvm);
 	struct vcpu *c;
 
 	if (!vm)
@@ -897,7 +908,7 @@ int BPF_PROG(zap_page_tp, struct kvm_mmu_page *sp)
 
 	if (!sp || !find_who(&who, UT_PAGE_ZAP))
 		return 0;
-	vm = bpf_map_lookup_elem(&vms, &who.kvm);
+	vm = known_vm(who.kvm);
 	if (vm)
 		zap(&who, vm, sp);
 	return 0;
@@ -1036,7 +1047,7 @@ SEC("?fexit/kvm_arch_destroy_vm")
 int BPF_PROG(destroy_vm, struct kvm *kvm)
 {
 	__u64 key = (__u64)kvm;
-	struct vm *vm = bpf_map_lookup_elem(&vms, &key);
+	struct vm *vm = known_vm(key);
 	struct kvm_vm_stat *stat = &kvm->stat;
 	struct rec_stats *r;
 	__u64 *of_process;
@@ -1065,7 +1076,7 @@ SEC("?fentry/kvm_arch_vcpu_destroy")
 int BPF_PROG(destroy_vcpu, struct kvm_vcpu *vcpu)
 {
 	__u64 key = (__u64)vcpu->kvm;
-	struct vm *vm = bpf_map_lookup_elem(&vms, &key);
+	struct vm *vm = known_vm(key);
 	struct kvm_vcpu_stat *stat = &vcpu->stat;
 	struct rec_stats *r;
 	int i = 0;
