@@ -76,8 +76,9 @@ static int parse_with_unit(const char *text, const struct unit *units, size_t n,
 
 int cli_parse_time(const char *text, uint64_t *ns)
 {
-	static const struct unit units[] = { { "", 1e9 },  { "s", 1e9 }, { "ms", 1e6 }, { "us", 1e3 },
-					     { "ns", 1 }, { "m", 60e9 }, { "h", 3600e9 } };
+	static const struct unit units[] = { { "", 1e9 },    { "s", 1e9 }, { "ms", 1e6 },
+					     { "us", 1e3 },  { "ns", 1 },  { "m", 60e9 },
+					     { "h", 3600e9 } };
 
 	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ns);
 }
