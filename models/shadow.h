@@ -95,7 +95,8 @@ static inline unsigned int um_index(uint64_t gva, unsigned int level)
 /* Frames mapped by one entry at a level. */
 static inline uint64_t um_level_frames(unsigned int level)
 {
-	return 1ull << (UM_LEVEL_BITS * (level - 1));
+	/* Levels begin at 1. */
+	return 1ull << (UM_LEVEL_BITS * (level - 1)); // NOLINT(clang-analyzer-core.*)
 }
 
 #endif
