@@ -4,7 +4,7 @@
 # GUEST: full
 # VCPUS: 1
 # MEMORY: 512
-# TIMEOUT: 300
+# TIMEOUT: 600
 # PACKAGES: gcc libc6-dev
 
 set -e

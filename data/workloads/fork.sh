@@ -4,7 +4,7 @@
 # GUEST: micro
 # VCPUS: 1
 # MEMORY: 128
-# TIMEOUT: 300
+# TIMEOUT: 600
 
 set -e
 i=0

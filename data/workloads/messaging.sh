@@ -4,7 +4,7 @@
 # GUEST: full
 # VCPUS: 2
 # MEMORY: 512
-# TIMEOUT: 300
+# TIMEOUT: 600
 # PACKAGES: linux-perf
 
 set -e
