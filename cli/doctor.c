@@ -40,13 +40,17 @@ static bool check_paging(const struct host *h)
 	if (!h->has_kvm)
 		return false;
 	if (!strcmp(h->backend, "kvm_amd"))
-		return say(!h->nested_paging, "shadow paging", h->nested_paging ? "NPT is in use" : "yes",
+		return say(!h->nested_paging, "shadow paging",
+			   h->nested_paging ? "NPT is in use" : "yes",
 			   "load kvm_amd with npt=0 while no guest runs");
 	if (!strcmp(h->backend, "kvm_intel"))
-		return say(!h->nested_paging, "shadow paging", h->nested_paging ? "EPT is in use" : "yes",
+		return say(!h->nested_paging, "shadow paging",
+			   h->nested_paging ? "EPT is in use" : "yes",
 			   "load kvm_intel with ept=0 while no guest runs");
-	return say(true, "shadow paging", "not told by this KVM; whether guests have shadow pages "
-					  "is seen when one runs", NULL);
+	return say(true, "shadow paging",
+		   "not told by this KVM; whether guests have shadow pages "
+		   "is seen when one runs",
+		   NULL);
 }
 
 static int no_record(void *arg, const void *data, size_t size)
@@ -78,7 +82,8 @@ static bool check_hooks(const struct host *h, bool verbose)
 			continue;
 		missing++;
 		snprintf(text, sizeof(text), "%s: %s; traces will lack %s",
-			 host_hook_name(&collector_hooks[i], name), why, collector_hooks[i].without);
+			 host_hook_name(&collector_hooks[i], name), why,
+			 collector_hooks[i].without);
 		say(false, "hook", text, NULL);
 	}
 	snprintf(text, sizeof(text), "%zu of %zu hooks attached", collector_n_hooks - missing,
@@ -91,11 +96,13 @@ static bool check_hooks(const struct host *h, bool verbose)
 static void check_exact(const struct host *h)
 {
 	if (!h->exact_parameter[0])
-		say(false, "exact captures", "this KVM's mmu_try_to_unsync_pages() is not understood",
+		say(false, "exact captures",
+		    "this KVM's mmu_try_to_unsync_pages() is not understood",
 		    "record without --exact");
 	else
 		say(exact_loaded(), "exact captures",
-		    exact_loaded() ? "module unsync_exact is loaded" : "module unsync_exact is not loaded",
+		    exact_loaded() ? "module unsync_exact is loaded"
+				   : "module unsync_exact is not loaded",
 		    "make -C collector/exact, then insmod collector/exact/unsync_exact.ko");
 }
 

@@ -50,7 +50,7 @@ struct recording {
 	struct assembler *assembler;
 	struct ut_writer *writer;
 	struct child child;
-	int exact; /* descriptor, or -1 */
+	int exact;	      /* descriptor, or -1 */
 	pid_t pids[MAX_PIDS]; /* processes that are kept in step */
 	unsigned int n_pids;
 	unsigned int vms;
@@ -71,8 +71,10 @@ static void print_help(void)
 	     "  -f, --force         replace FILE if it exists\n"
 	     "  -p, --pid PID       attach to a virtual machine that runs: tables that the host\n"
 	     "                      shadowed before are unknown until it uses them again\n"
-	     "      --exact         record every write: keep the guest's shadow tables in step, with\n"
-	     "                      the module of collector/exact; the guest runs several times slower\n"
+	     "      --exact         record every write: keep the guest's shadow tables in step, "
+	     "with\n"
+	     "                      the module of collector/exact; the guest runs several times "
+	     "slower\n"
 	     "  -m, --ring SIZE     room for events not yet written, 64k to 1G (default 64M)\n"
 	     "  -v, --verbose       say which hooks are missing, and what libbpf says\n"
 	     "  -q, --quiet         print nothing but errors\n"
@@ -80,14 +82,20 @@ static void print_help(void)
 	     "Exit status: 0; 1 failed, or COMMAND did; 2 wrong usage; 3 events were lost.");
 }
 
-/* Returns -1 to go on, else an exit status. */
-static int parse(int argc, char **argv, struct options *opt)
+static bool stop(int *status, int value)
 {
-	static const struct option longs[] = { { "output", 1, NULL, 'o' }, { "force", 0, NULL, 'f' },
-					       { "pid", 1, NULL, 'p' },	   { "exact", 0, NULL, 'x' },
-					       { "ring", 1, NULL, 'm' },   { "verbose", 0, NULL, 'v' },
-					       { "quiet", 0, NULL, 'q' },  { "help", 0, NULL, 'h' },
-					       { NULL, 0, NULL, 0 } };
+	*status = value;
+	return false;
+}
+
+/* Returns whether to go on; else @status is the exit status. */
+static bool parse(int argc, char **argv, struct options *opt, int *status)
+{
+	static const struct option longs[] = {
+		{ "output", 1, NULL, 'o' }, { "force", 0, NULL, 'f' }, { "pid", 1, NULL, 'p' },
+		{ "exact", 0, NULL, 'x' },  { "ring", 1, NULL, 'm' },  { "verbose", 0, NULL, 'v' },
+		{ "quiet", 0, NULL, 'q' },  { "help", 0, NULL, 'h' },  { NULL, 0, NULL, 0 }
+	};
 	uint64_t number;
 	int c;
 
@@ -104,7 +112,8 @@ static int parse(int argc, char **argv, struct options *opt)
 			break;
 		case 'p':
 			if (cli_parse_number(optarg, 1, 1 << 22, &number))
-				return cli_usage("record", "'%s' is no process id", optarg);
+				return stop(status,
+					    cli_usage("record", "'%s' is no process id", optarg));
 			opt->pid = (pid_t)number;
 			break;
 		case 'x':
@@ -113,7 +122,9 @@ static int parse(int argc, char **argv, struct options *opt)
 		case 'm':
 			if (cli_parse_size(optarg, &opt->ring_bytes) ||
 			    opt->ring_bytes < RING_LEAST || opt->ring_bytes > RING_MOST)
-				return cli_usage("record", "'%s' is no size from 64k to 1G", optarg);
+				return stop(status,
+					    cli_usage("record", "'%s' is no size from 64k to 1G",
+						      optarg));
 			break;
 		case 'v':
 			opt->verbose = true;
@@ -123,22 +134,25 @@ static int parse(int argc, char **argv, struct options *opt)
 			break;
 		case 'h':
 			print_help();
-			return EXIT_OK;
+			return stop(status, EXIT_OK);
 		case ':':
-			return cli_usage("record", "option '%s' needs a value", argv[optind - 1]);
+			return stop(status, cli_usage("record", "option '%s' needs a value",
+						      argv[optind - 1]));
 		default:
-			return cli_usage("record", "unknown option '%s'", argv[optind - 1]);
+			return stop(status,
+				    cli_usage("record", "unknown option '%s'", argv[optind - 1]));
 		}
 	}
 	if (optind < argc)
 		opt->command = argv + optind;
 	if (!opt->output)
-		return cli_usage("record", "say where the trace goes: -o FILE");
+		return stop(status, cli_usage("record", "say where the trace goes: -o FILE"));
 	if (!opt->command && !opt->pid)
-		return cli_usage("record", "say what to record: -- COMMAND, or -p PID");
+		return stop(status,
+			    cli_usage("record", "say what to record: -- COMMAND, or -p PID"));
 	if (opt->command && opt->pid)
-		return cli_usage("record", "either a command or -p PID, not both");
-	return -1;
+		return stop(status, cli_usage("record", "either a command or -p PID, not both"));
+	return true;
 }
 
 /* ---- the command ---- */
@@ -239,10 +253,14 @@ static int open_writer(struct recording *r)
 {
 	char command[8192], options[64], created[32], start[32];
 	const struct ut_meta meta[] = {
-		{ "tool", "unsync " UNSYNC_VERSION }, { "created", created },
-		{ "kernel", r->host.kernel },	      { "cpu", r->host.cpu },
-		{ "kvm", r->host.kvm },		      { "command", command },
-		{ "options", options },		      { "start_ns", start },
+		{ "tool", "unsync " UNSYNC_VERSION },
+		{ "created", created },
+		{ "kernel", r->host.kernel },
+		{ "cpu", r->host.cpu },
+		{ "kvm", r->host.kvm },
+		{ "command", command },
+		{ "options", options },
+		{ "start_ns", start },
 	};
 	struct ut_header header = { .mode = r->opt->exact ? UT_MODE_EXACT : UT_MODE_NATIVE,
 				    .meta = meta,
@@ -272,7 +290,8 @@ static int keep_in_step(struct recording *r, pid_t pid)
 			return 0;
 	}
 	if (r->n_pids == MAX_PIDS)
-		return ut_error_set(&r->err, "--exact: more than %d processes with guests", MAX_PIDS);
+		return ut_error_set(&r->err, "--exact: more than %d processes with guests",
+				    MAX_PIDS);
 	r->pids[r->n_pids++] = pid;
 	return exact_add(r->exact, pid, &r->err);
 }
@@ -347,7 +366,8 @@ static void warn_missing(const struct recording *r)
 				 collector_hooks[i].without);
 	}
 	if (n && !r->opt->verbose && !r->opt->quiet)
-		cli_warn("%u of %zu hooks are missing; 'unsync doctor' says what the trace will lack",
+		cli_warn("%u of %zu hooks are missing; 'unsync doctor' says what the trace will "
+			 "lack",
 			 n, collector_n_hooks);
 }
 
@@ -416,7 +436,8 @@ static int finish_exact(struct recording *r)
 		return 0;
 	if (exact_read(r->exact, &n))
 		return ut_error_set(&r->err, "the module unsync_exact does not tell its counts");
-	if (n.missed && assembler_lost(r->assembler, now_ns(), UT_LOST_RECURSION, UT_WRITE, n.missed))
+	if (n.missed &&
+	    assembler_lost(r->assembler, now_ns(), UT_LOST_RECURSION, UT_WRITE, n.missed))
 		return -1;
 	return assembler_stat(r->assembler, now_ns(), "exact.calls", n.calls) ||
 	       assembler_stat(r->assembler, now_ns(), "exact.refusals", n.refusals) ||
@@ -498,10 +519,10 @@ static int start_capture(struct recording *r)
 	struct assembler_options assemble = { .role = &r->host.role, .emit = take_event, .arg = r };
 
 	if (r->host.nested_paging)
-		return ut_error_set(&r->err,
-				    "%s uses nested paging, so guests have no shadow pages; load it with %s",
-				    r->host.backend,
-				    strcmp(r->host.backend, "kvm_amd") ? "ept=0" : "npt=0");
+		return ut_error_set(
+			&r->err,
+			"%s uses nested paging, so guests have no shadow pages; load it with %s",
+			r->host.backend, strcmp(r->host.backend, "kvm_amd") ? "ept=0" : "npt=0");
 	if (r->opt->exact) {
 		r->exact = exact_open(&r->host, &r->err);
 		if (r->exact < 0)
@@ -546,11 +567,11 @@ int cli_record(int argc, char **argv)
 {
 	struct options opt;
 	struct recording r = { .opt = &opt, .exact = -1, .child = { .go = -1, .failure = -1 } };
-	int status = parse(argc, argv, &opt);
 	uint64_t bytes = 0;
+	int status;
 	bool failed;
 
-	if (status >= 0)
+	if (!parse(argc, argv, &opt, &status))
 		return status;
 	if (check_files(&opt))
 		return EXIT_FAILED;

@@ -202,7 +202,8 @@ static bool has_table(uint32_t role)
 	return !(role & (UT_ROLE_DIRECT | UT_ROLE_PASSTHROUGH));
 }
 
-static struct shadow_page *add_page(struct assembler *a, struct frame *f, uint64_t sp, uint32_t role)
+static struct shadow_page *add_page(struct assembler *a, struct frame *f, uint64_t sp,
+				    uint32_t role)
 {
 	struct shadow_page *p = calloc(1, sizeof(*p));
 
@@ -662,8 +663,8 @@ static int check_walk(struct assembler *a, const struct rec_fault *r, const stru
 	uint64_t gfn = (c->state.cr3 & (pae || narrow ? 0xfffff000ull : UT_PTE_FRAME)) >> 12;
 
 	for (unsigned int level = r->top; level >= r->bottom && level; level--) {
-		unsigned int offset = (r->gva >> (12 + bits * (level - 1)) & ((1u << bits) - 1)) *
-				      size;
+		unsigned int offset =
+			(r->gva >> (12 + bits * (level - 1)) & ((1u << bits) - 1)) * size;
 		uint64_t entry = r->walk[level - 1];
 		/* The four top entries of PAE paging live in registers, not in a shadowed table. */
 		struct frame *f = pae && level == 3 ? NULL : find_table(a, r->head.vm, gfn);

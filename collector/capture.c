@@ -120,8 +120,10 @@ static int load(struct capture *c, struct ut_error *err)
 	if (r == -EPERM)
 		return ut_error_set(err, "the kernel does not permit BPF programs; run as root");
 	libbpf_said[strcspn(libbpf_said, "\n")] = '\0';
-	return ut_error_set(err, "the kernel refuses the collector's BPF programs (%s); "
-				 "'unsync doctor -v' shows why", libbpf_said);
+	return ut_error_set(err,
+			    "the kernel refuses the collector's BPF programs (%s); "
+			    "'unsync doctor -v' shows why",
+			    libbpf_said);
 }
 
 /* ---- attaching ---- */
@@ -220,14 +222,17 @@ static int check_host(const struct host *host, struct ut_error *err)
 	if (!host->has_kvm)
 		return ut_error_set(err, "KVM is not there; load kvm_amd or kvm_intel");
 	if (!host->has_btf)
-		return ut_error_set(err, "the kernel has no type information (/sys/kernel/btf/vmlinux); "
-					 "use a kernel with CONFIG_DEBUG_INFO_BTF");
+		return ut_error_set(err,
+				    "the kernel has no type information (/sys/kernel/btf/vmlinux); "
+				    "use a kernel with CONFIG_DEBUG_INFO_BTF");
 	if (!host->kvm_has_btf)
-		return ut_error_set(err, "the types of KVM cannot be read; load kvm, run as root, and "
-					 "use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES");
+		return ut_error_set(err,
+				    "the types of KVM cannot be read; load kvm, run as root, and "
+				    "use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES");
 	if (!host->has_role || !host->known_memslots)
-		return ut_error_set(err, "this kernel's KVM keeps its shadow pages in a way that is not "
-					 "understood; Linux 5.17 or later is needed");
+		return ut_error_set(err,
+				    "this kernel's KVM keeps its shadow pages in a way that is not "
+				    "understood; Linux 5.17 or later is needed");
 	return 0;
 }
 
@@ -364,7 +369,8 @@ int capture_losses(struct capture *c, bool final,
 	if (!r)
 		r = report(c, UT_LOST_RECURSION * REC_KINDS, sum_misses(c), lost, arg);
 	if (!r && final && c->skel->bss->lost_pending)
-		r = lost(arg, UT_LOST_RING_FULL, c->skel->bss->lost_kind, c->skel->bss->lost_pending);
+		r = lost(arg, UT_LOST_RING_FULL, c->skel->bss->lost_kind,
+			 c->skel->bss->lost_pending);
 	return r;
 }
 

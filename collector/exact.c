@@ -20,9 +20,9 @@ static int tell(int fd, const char *text, struct ut_error *err)
 	if (write(fd, text, strlen(text)) >= 0)
 		return 0;
 	return ut_error_set(err, DEVICE ": %s: %s", text,
-			    errno == EEXIST ? "another capture holds it" :
-			    errno == ENOENT ? "this kernel's KVM has no function that it knows" :
-					      strerror(errno));
+			    errno == EEXIST   ? "another capture holds it"
+			    : errno == ENOENT ? "this kernel's KVM has no function that it knows"
+					      : strerror(errno));
 }
 
 int exact_open(const struct host *host, struct ut_error *err)
@@ -31,11 +31,13 @@ int exact_open(const struct host *host, struct ut_error *err)
 	int fd;
 
 	if (!host->exact_parameter[0])
-		return ut_error_set(err, "--exact: this kernel's mmu_try_to_unsync_pages() is not one "
-					 "that the module understands; record without --exact");
+		return ut_error_set(err,
+				    "--exact: this kernel's mmu_try_to_unsync_pages() is not one "
+				    "that the module understands; record without --exact");
 	if (!exact_loaded())
-		return ut_error_set(err, "--exact needs the module unsync_exact: make -C collector/exact, "
-					 "then insmod collector/exact/unsync_exact.ko");
+		return ut_error_set(
+			err, "--exact needs the module unsync_exact: make -C collector/exact, "
+			     "then insmod collector/exact/unsync_exact.ko");
 	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return ut_error_set(err, DEVICE ": %s; run as root", strerror(errno));

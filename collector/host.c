@@ -25,11 +25,12 @@ const struct hook collector_hooks[] = {
 	  "zaps by kernel threads", false },
 	{ "zap_page_tp", "kvm_mmu_prepare_zap_page", "p", HOOK_TP_BTF, "zap_page",
 	  "ends of shadow pages", true },
-	{ "unsync_page", "kvm_mmu_unsync_page", "p", HOOK_TP_BTF, NULL,
-	  "tables going out of sync", true },
+	{ "unsync_page", "kvm_mmu_unsync_page", "p", HOOK_TP_BTF, NULL, "tables going out of sync",
+	  true },
 	{ "sync_page", "kvm_mmu_sync_page", "p", HOOK_TP_BTF, NULL,
 	  "syncs, and writes to tables that were out of sync", true },
-	{ "pagetable_walk", "kvm_mmu_pagetable_walk", "ii", HOOK_TP_BTF, NULL, "guest walks", false },
+	{ "pagetable_walk", "kvm_mmu_pagetable_walk", "ii", HOOK_TP_BTF, NULL, "guest walks",
+	  false },
 	{ "paging_element", "kvm_mmu_paging_element", "ii", HOOK_TP_BTF, NULL, "guest walks",
 	  false },
 	{ "walker_error", "kvm_mmu_walker_error", "i", HOOK_TP_BTF, NULL,
@@ -38,7 +39,8 @@ const struct hook collector_hooks[] = {
 	  "accessed bits: they will look like guest writes", false },
 	{ "set_dirty", "kvm_mmu_set_dirty_bit", "iii", HOOK_TP_BTF, NULL,
 	  "dirty bits: they will look like guest writes", false },
-	{ "page_fault", "kvm_mmu_page_fault", "pi", HOOK_FENTRY, NULL, "where faults begin", false },
+	{ "page_fault", "kvm_mmu_page_fault", "pi", HOOK_FENTRY, NULL, "where faults begin",
+	  false },
 	{ "page_fault_tp", "kvm_page_fault", "pii", HOOK_TP_BTF, "page_fault", "faults", false },
 	{ "page_fault_done", "kvm_mmu_page_fault", "pi", HOOK_FEXIT, NULL, "where faults end",
 	  false },
@@ -46,7 +48,8 @@ const struct hook collector_hooks[] = {
 	  "levels at which faults were mapped", false },
 	{ "set_spte", "kvm_mmu_set_spte", "i", HOOK_TP_BTF, "spte_requested",
 	  "levels at which faults were mapped", false },
-	{ "mark_mmio", "mark_mmio_spte", "", HOOK_TP_BTF, NULL, "which faults hit no memory", false },
+	{ "mark_mmio", "mark_mmio_spte", "", HOOK_TP_BTF, NULL, "which faults hit no memory",
+	  false },
 	{ "fast_fault", "fast_page_fault", "pppii", HOOK_TP_BTF, NULL,
 	  "which faults were repaired without a lock", false },
 	{ "emulate_insn", "kvm_emulate_insn", "", HOOK_TP_BTF, NULL, "which faults were emulated",
@@ -71,7 +74,8 @@ const struct hook collector_hooks[] = {
 	{ "track_write", "kvm_mmu_track_write", "pipi", HOOK_FENTRY, "pte_write",
 	  "emulated guest writes", false },
 	{ "sync_roots", "kvm_mmu_sync_roots", "p", HOOK_FENTRY, NULL, "time of resyncs", false },
-	{ "sync_roots_done", "kvm_mmu_sync_roots", "p", HOOK_FEXIT, NULL, "time of resyncs", false },
+	{ "sync_roots_done", "kvm_mmu_sync_roots", "p", HOOK_FEXIT, NULL, "time of resyncs",
+	  false },
 	{ "mmu_load", "kvm_mmu_load", "p", HOOK_FENTRY, NULL, "a vCPU's very first root", false },
 	{ "process_fork", "sched_process_fork", "pp", HOOK_TP_BTF, NULL,
 	  "VMs of the command's children", false },
@@ -228,7 +232,8 @@ static void collect_fields(const struct btf *btf, const struct btf_type *t, uint
 		for (size_t k = 0; k < sizeof(role_fields) / sizeof(role_fields[0]); k++) {
 			if (at < 32 && field.width && at + field.width <= 32 &&
 			    !strcmp(role_fields[k].name, name)) {
-				memcpy((char *)layout + role_fields[k].where, &field, sizeof(field));
+				memcpy((char *)layout + role_fields[k].where, &field,
+				       sizeof(field));
 				if (!strcmp(name, "gpte_is_8_bytes"))
 					layout->entry_size_means_8 = true;
 			}

@@ -23,8 +23,8 @@ struct role_field {
 struct role_layout {
 	struct role_field level, quadrant, direct, access, invalid, efer_nx, cr0_wp;
 	struct role_field smep_not_wp, smap_not_wp, ad_disabled, guest_mode, passthrough, smm;
-	struct role_field entry_size;	/* one bit that tells 4-byte from 8-byte entries */
-	bool entry_size_means_8;	/* what it means if set; it was turned round once */
+	struct role_field entry_size; /* one bit that tells 4-byte from 8-byte entries */
+	bool entry_size_means_8;      /* what it means if set; it was turned round once */
 };
 
 enum hook_type { HOOK_TP_BTF, HOOK_TP, HOOK_FENTRY, HOOK_FEXIT };
@@ -46,22 +46,22 @@ extern const size_t collector_n_hooks;
 #define HOST_TEXT 192
 
 struct host {
-	char kernel[HOST_TEXT];	   /* release and version */
-	char cpu[HOST_TEXT];	   /* model name */
-	char kvm[HOST_TEXT];	   /* "kvm_amd npt=0 nested=0, kvm tdp_mmu=0" */
-	char backend[32];	   /* "kvm_amd", "kvm_intel", "" if unknown */
-	bool has_btf;		   /* the kernel has type information */
-	bool has_kvm;		   /* kvm is there, loaded or built in */
-	bool kvm_has_btf;	   /* and so are its types */
-	bool nested_paging;	   /* EPT or NPT in use: no guest has shadow pages */
-	bool tdp_mmu;		   /* the TDP MMU is on; without consequence for shadow paging */
-	bool nx_huge_pages;	   /* huge pages are split where code is fetched */
-	bool known_memslots;	   /* guest memory can be found: slots are in trees */
+	char kernel[HOST_TEXT]; /* release and version */
+	char cpu[HOST_TEXT];	/* model name */
+	char kvm[HOST_TEXT];	/* "kvm_amd npt=0 nested=0, kvm tdp_mmu=0" */
+	char backend[32];	/* "kvm_amd", "kvm_intel", "" if unknown */
+	bool has_btf;		/* the kernel has type information */
+	bool has_kvm;		/* kvm is there, loaded or built in */
+	bool kvm_has_btf;	/* and so are its types */
+	bool nested_paging;	/* EPT or NPT in use: no guest has shadow pages */
+	bool tdp_mmu;		/* the TDP MMU is on; without consequence for shadow paging */
+	bool nx_huge_pages;	/* huge pages are split where code is fetched */
+	bool known_memslots;	/* guest memory can be found: slots are in trees */
 	struct role_layout role;
-	bool has_role;		   /* role is filled in */
+	bool has_role;		     /* role is filled in */
 	int ret_fixed, ret_spurious; /* KVM's results of fast_page_fault; -1 unknown */
-	char exact_parameter[32];  /* "can_unsync", "synchronizing", or "" if not understood */
-	const struct btf *kvm_btf; /* where KVM's types are: the kernel's or the module's */
+	char exact_parameter[32];    /* "can_unsync", "synchronizing", or "" if not understood */
+	const struct btf *kvm_btf;   /* where KVM's types are: the kernel's or the module's */
 	struct btf *vmlinux_btf, *module_btf;
 };
 

@@ -26,8 +26,8 @@ enum {
  * their own: they are gathered in the fault.
  */
 struct rec_head {
-	uint64_t time; /* CLOCK_MONOTONIC, ns */
-	uint32_t lost; /* records that found no room between the previous record and this one */
+	uint64_t time;	   /* CLOCK_MONOTONIC, ns */
+	uint32_t lost;	   /* records that found no room between the previous record and this one */
 	uint8_t lost_kind; /* their kind; 0: of several kinds */
 	uint8_t kind;
 	uint16_t vm;

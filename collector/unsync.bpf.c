@@ -43,11 +43,11 @@ struct fault {
 	__u64 walk[8]; /* UT_MAX_LEVELS, rounded up so that an index can be masked */
 	__u32 error;
 	__u8 top, bottom;
-	__u8 goal;	/* level at which the host decided to map the page */
-	__u8 set;	/* level at which it did, where that is traced */
+	__u8 goal; /* level at which the host decided to map the page */
+	__u8 set;  /* level at which it did, where that is traced */
 	bool active;
-	bool walked;	/* its own walk has begun */
-	bool walking;	/* and no other has begun since */
+	bool walked;  /* its own walk has begun */
+	bool walking; /* and no other has begun since */
 	bool reflected;
 	bool mmio;
 	bool fast;
@@ -134,8 +134,8 @@ struct {
 	__type(value, __u64);
 } lost SEC(".maps");
 
-__u32 next_vm;	     /* number of the VM that is seen next */
-__u32 lost_pending;  /* records that found no room since one did */
+__u32 next_vm;	    /* number of the VM that is seen next */
+__u32 lost_pending; /* records that found no room since one did */
 __u32 lost_kind;
 __u64 last_wake;
 
@@ -532,7 +532,8 @@ static __noinline int finish_fault(struct vcpu *c)
 	return 0;
 }
 
-static __always_inline void begin_fault(struct vcpu *c, struct kvm_vcpu *vcpu, __u64 gva, __u64 error)
+static __always_inline void begin_fault(struct vcpu *c, struct kvm_vcpu *vcpu, __u64 gva,
+					__u64 error)
 {
 	finish_fault(c);
 	check_state(c, vcpu);
@@ -678,7 +679,8 @@ int BPF_PROG(emulate_insn)
 
 /* ---- writes ---- */
 
-static __always_inline int table_write(struct kvm_vcpu *vcpu, __u64 gpa, const void *data, int bytes)
+static __always_inline int table_write(struct kvm_vcpu *vcpu, __u64 gpa, const void *data,
+				       int bytes)
 {
 	struct vcpu *c = enter(vcpu);
 	struct rec_write *r;
@@ -983,7 +985,10 @@ int BPF_PROG(vm_exit_tp, struct kvm_vcpu *vcpu, __u32 isa)
 static __always_inline void count_exit(struct vcpu *c)
 {
 	struct exit_key key = {
-		.vm = c->vm, .vcpu = c->id, .reason = c->exit_reason, .isa = c->exit_isa,
+		.vm = c->vm,
+		.vcpu = c->id,
+		.reason = c->exit_reason,
+		.isa = c->exit_isa,
 	};
 	struct exit_sum *sum, first = { .count = 1 };
 
@@ -1039,8 +1044,8 @@ int BPF_PROG(init_vm, struct kvm *kvm)
 }
 
 #define READ_STAT(name)                                                                            \
-	r->values[i++] = bpf_core_field_exists(stat->name) ? BPF_CORE_READ(stat, name) :           \
-							     REC_STAT_ABSENT;
+	r->values[i++] =                                                                           \
+		bpf_core_field_exists(stat->name) ? BPF_CORE_READ(stat, name) : REC_STAT_ABSENT;
 
 /* At the end of a VM, when nothing counts any more. */
 SEC("?fexit/kvm_arch_destroy_vm")
