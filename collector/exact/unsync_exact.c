@@ -64,30 +64,30 @@
 #error "unsync_exact knows the registers of x86-64 only"
 #endif
 
-#define EXACT_MAX_TARGETS	64
-#define EXACT_MAX_COMMAND	32
+#define EXACT_MAX_TARGETS 64
+#define EXACT_MAX_COMMAND 32
 
 /* One open file. */
 struct exact_session {
-	bool armed;			/* "arg=" was given, and this session holds the kprobe */
-	bool refuse;			/* value of parameter 4 that means "no" */
-	unsigned int count;		/* of targets */
+	bool armed;	    /* "arg=" was given, and this session holds the kprobe */
+	bool refuse;	    /* value of parameter 4 that means "no" */
+	unsigned int count; /* of targets */
 	struct list_head targets;
 	atomic64_t calls;
 	atomic64_t refusals;
 };
 
 struct exact_target {
-	struct list_head node;		/* in exact_targets */
-	struct list_head own;		/* in session->targets */
-	struct pid *tgid;		/* held */
+	struct list_head node; /* in exact_targets */
+	struct list_head own;  /* in session->targets */
+	struct pid *tgid;      /* held */
 	struct exact_session *session;
 };
 
 /* Guards everything below, and every session's fields other than the counters. */
 static DEFINE_MUTEX(exact_lock);
-static LIST_HEAD(exact_targets);	/* read under RCU by the kprobe */
-static unsigned int exact_users;	/* sessions that are armed */
+static LIST_HEAD(exact_targets); /* read under RCU by the kprobe */
+static unsigned int exact_users; /* sessions that are armed */
 
 static int exact_refuse(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -122,7 +122,7 @@ static int exact_get_probe(void)
 
 	if (!exact_users) {
 		/* A kprobe that was registered before cannot be registered again as it is. */
-		exact_probe = (struct kprobe) {
+		exact_probe = (struct kprobe){
 			.symbol_name = "mmu_try_to_unsync_pages",
 			.pre_handler = exact_refuse,
 		};
