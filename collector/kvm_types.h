@@ -69,10 +69,14 @@ struct kvm_vcpu_stat {
 	__u64 insn_emulation;
 };
 
+struct kvm_arch {
+	unsigned int indirect_shadow_pages; /* those with a guest table behind them */
+};
+
 struct kvm {
-	struct mm_struct *mm;
 	struct kvm_memslots *memslots[1]; /* one or two address spaces: never indexed directly */
 	struct kvm_vm_stat stat;
+	struct kvm_arch arch;
 };
 
 struct kvm_vcpu_arch {

@@ -690,6 +690,10 @@ static __always_inline int table_write(struct kvm_vcpu *vcpu, __u64 gpa, const v
 		return 0;
 	c->fault.emulated = true;
 	finish_fault(c);
+	/* Before the first table is shadowed, KVM looks no further either. */
+	if (bpf_core_field_exists(vcpu->kvm->arch.indirect_shadow_pages) &&
+	    !vcpu->kvm->arch.indirect_shadow_pages)
+		return 0;
 	r = RESERVE(struct rec_write, UT_WRITE, c->vm, c->id);
 	if (!r)
 		return 0;
