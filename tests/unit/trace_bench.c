@@ -68,6 +68,19 @@ static int keep(void *arg, const struct ut_event *e)
 	return 0;
 }
 
+static void drop(struct store *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct ut_event *e = &s->events[i];
+
+		if (e->kind == UT_PAGE_NEW && e->page.known)
+			free((void *)e->page.entries);
+		if (e->kind == UT_VM || e->kind == UT_MARK || e->kind == UT_STAT)
+			free((void *)e->text.text);
+	}
+	free(s->events);
+}
+
 static void load(struct store *s, const char *path)
 {
 	struct ut_error err;
@@ -215,5 +228,6 @@ int main(int argc, char **argv)
 	ut_reader_close(r);
 	if (!keep_as)
 		unlink(out);
+	drop(&s);
 	return 0;
 }
