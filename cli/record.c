@@ -157,7 +157,7 @@ static bool parse(int argc, char **argv, struct options *opt, int *status)
 
 /* ---- the command ---- */
 
-static void run_child(char **command, const int go[2], const int failure[2])
+static void run_child(const struct options *opt, const int go[2], const int failure[2])
 {
 	char byte;
 	int e;
@@ -167,14 +167,17 @@ static void run_child(char **command, const int go[2], const int failure[2])
 	/* If nothing is read, the recorder has given up. */
 	if (read(go[0], &byte, 1) != 1)
 		_exit(EXIT_FAILED);
-	execvp(command[0], command);
+	/* The trace has standard output for itself. */
+	if (!strcmp(opt->output, "-") && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		_exit(EXIT_FAILED);
+	execvp(opt->command[0], opt->command);
 	e = errno;
 	if (write(failure[1], &e, sizeof(e)) != sizeof(e))
 		_exit(EXIT_FAILED);
 	_exit(EXIT_FAILED);
 }
 
-static int prepare_child(struct child *child, char **command, struct ut_error *err)
+static int prepare_child(struct child *child, const struct options *opt, struct ut_error *err)
 {
 	int go[2] = { -1, -1 }, failure[2] = { -1, -1 };
 
@@ -186,7 +189,7 @@ static int prepare_child(struct child *child, char **command, struct ut_error *e
 		return ut_error_set(err, "cannot fork: %s", strerror(errno));
 	}
 	if (!child->pid)
-		run_child(command, go, failure);
+		run_child(opt, go, failure);
 	close(go[0]);
 	close(failure[1]);
 	child->go = go[1];
@@ -512,6 +515,7 @@ static int judge(const struct recording *r)
 static int start_capture(struct recording *r)
 {
 	struct capture_options options = { .ring_bytes = r->opt->ring_bytes,
+					   .exact = r->opt->exact,
 					   .attached = r->opt->pid != 0,
 					   .verbose = r->opt->verbose,
 					   .record = take_record,
@@ -545,7 +549,7 @@ static int start_target(struct recording *r)
 	pid_t pid = r->opt->pid;
 
 	if (r->opt->command) {
-		if (prepare_child(&r->child, r->opt->command, &r->err))
+		if (prepare_child(&r->child, r->opt, &r->err))
 			return -1;
 		pid = r->child.pid;
 	}

@@ -191,14 +191,15 @@ const char *capture_missing(const struct capture *c, size_t i)
 	return why;
 }
 
-static int check_vital(const struct capture *c, struct ut_error *err)
+static int check_needed(const struct capture *c, struct ut_error *err)
 {
+	enum hook_need least = c->opt.exact ? NEED_EXACT : NEED_ALWAYS;
 	char name[HOST_TEXT];
 
 	for (size_t i = 0; i < collector_n_hooks; i++) {
 		const struct hook *hook = &collector_hooks[i];
 
-		if (hook->vital && capture_missing(c, i))
+		if (hook->need >= least && capture_missing(c, i))
 			return ut_error_set(err, "%s: %s; without it a trace would lack %s",
 					    host_hook_name(hook, name), capture_missing(c, i),
 					    hook->without);
@@ -260,7 +261,7 @@ struct capture *capture_start(const struct host *host, const struct capture_opti
 		goto fail;
 	for (size_t i = 0; i < collector_n_hooks; i++)
 		attach(c, i);
-	if (check_vital(c, err))
+	if (check_needed(c, err))
 		goto fail;
 	c->ring = ring_buffer__new(bpf_map__fd(c->skel->maps.ring), take, c, NULL);
 	if (!c->ring) {

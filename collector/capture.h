@@ -19,6 +19,7 @@
 
 struct capture_options {
 	uint64_t ring_bytes; /* rounded up to a power of two of pages */
+	bool exact;	     /* refuse to start without what an exact capture needs */
 	bool attached;	     /* the targets may have been running for a while */
 	bool verbose;	     /* pass on what libbpf says */
 	/* Takes a record; returns 0, or -1 to make capture_poll() return at once. */

@@ -29,6 +29,9 @@ struct role_layout {
 
 enum hook_type { HOOK_TP_BTF, HOOK_TP, HOOK_FENTRY, HOOK_FEXIT };
 
+/* Without which kind of capture is worth nothing. */
+enum hook_need { NEED_NEVER, NEED_EXACT, NEED_ALWAYS };
+
 /* One BPF program of the collector and the place in the kernel that it wants. */
 struct hook {
 	const char *program;	/* its name in collector/unsync.bpf.c */
@@ -37,7 +40,7 @@ struct hook {
 	enum hook_type type;
 	const char *fallback_of; /* used only if this program could not be */
 	const char *without;	 /* what a trace lacks if neither can */
-	bool vital;		 /* without it a capture is worth nothing */
+	enum hook_need need;
 };
 
 extern const struct hook collector_hooks[];
