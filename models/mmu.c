@@ -546,7 +546,11 @@ static int set_options(struct um_shadow *s, const char *text, char *error, size_
 		if (set_option(s, text, (size_t)(eq - text), eq + 1, item - (size_t)(eq + 1 - text),
 			       error, len))
 			return -1;
-		text += item + (text[item] == ',');
+		text += item;
+		if (*text == ',' && !*++text) {
+			snprintf(error, len, "an option is missing after the last comma");
+			return -1;
+		}
 	}
 	return 0;
 }

@@ -238,7 +238,7 @@ struct um_model {
 	void (*page_linked)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent,
 			    unsigned int index, struct um_page *child);
 
-	/* A leaf entry was installed or changed in @page. */
+	/* A leaf entry was installed in @page or changed, or a sync found it good. */
 	void (*entry_filled)(struct um_mmu *mmu, struct um_page *page, unsigned int index);
 
 	/*

@@ -224,22 +224,26 @@ static void page_created(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_pag
 	oos_page(page)->global = ut_role_level(page->role) == 1 && (vcpu->cr4 & UT_CR4_PGE);
 }
 
-static void sync_if_unsync(struct um_mmu *mmu, struct um_page *page, void *match)
+static void sync_if_unsync(struct um_mmu *mmu, struct um_page *page, void *unused)
 {
-	if (page != match && page->unsync)
+	(void)unused;
+	if (page->unsync)
 		sync_one(mmu, page);
 }
 
-/* A second role for a frame: what is out of sync of it comes back, and none goes while there are two. */
+/*
+ * A table is about to be linked where nothing was. What is out of sync of its frame comes back: a second
+ * role would allow no page of it to be out of sync, and an address that the TLB cannot hold must not see
+ * old entries (mainline learnt that in 65855ed8b034). Of a table above the leaves it is all that hangs
+ * off the root, as nothing tells which of it lies below.
+ */
 static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			uint32_t role, struct um_page *match)
 {
-	(void)vcpu;
-	(void)role;
-	if (frame->n_pages == 0 || (match && frame->n_pages == 1))
-		return;
 	um_resync_begin(mmu, UM_CAUSE_link);
-	um_for_each_page(mmu, frame, sync_if_unsync, match);
+	um_for_each_page(mmu, frame, sync_if_unsync, NULL);
+	if (match && ut_role_level(role) > 1 && role != um_root_role(vcpu))
+		sync_list(mmu, vcpu->root);
 	um_resync_end(mmu);
 }
 
@@ -300,7 +304,9 @@ static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
 	bool global;
 
 	(void)write;
-	if (!page || prefetch)
+	if (prefetch)
+		return UM_EMULATE;
+	if (!page)
 		goto refuse;
 	global = oos_page(page)->global && s->n_globals && (vcpu->cr4 & UT_CR4_PGE);
 	if (!global) {
@@ -402,13 +408,23 @@ static void cr4_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 
 /* ---- invalidations ---- */
 
+/*
+ * The entry that the current root leads to; and, as INVLPG removes global translations of every address
+ * space, the entry at that position in each global table out of sync, which this root may not lead to.
+ */
 static void fix_address(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
 {
+	const struct oos *s = mmu->state;
 	unsigned int index;
 	struct um_page *page = um_leaf_of(mmu, vcpu->root, gva, &index);
 
 	if (page && page->unsync)
 		um_fix_entry(mmu, vcpu, page, index);
+	index = (gva >> 12) & (UM_ENTRIES - 1);
+	for (unsigned int i = 0; i < s->n_globals; i++) {
+		if (s->globals[i] && s->globals[i] != page)
+			um_fix_entry(mmu, vcpu, s->globals[i], index);
+	}
 }
 
 static void invlpg(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)

@@ -72,6 +72,8 @@ static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 	mmu->count[UM_entries_compared]++;
 	if (now == spte) {
 		mmu->count[UM_entries_kept]++;
+		if (mmu->model->entry_filled)
+			mmu->model->entry_filled(mmu, page, index);
 		return false;
 	}
 	if (now) {

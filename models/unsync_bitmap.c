@@ -230,21 +230,26 @@ static void sync_root(struct um_mmu *mmu, struct um_page *root, enum um_cause ca
 
 /* ---- pages ---- */
 
+static bool shadowed_above_leaf(const struct um_frame *frame)
+{
+	for (const struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
+		if (!(p->role & UT_ROLE_DIRECT) && ut_role_level(p->role) > 1)
+			return true;
+	}
+	return false;
+}
+
 static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
 				     struct um_frame *frame, bool write, bool prefetch)
 {
 	const struct bm *s = mmu->state;
 
 	(void)vcpu;
-	if (prefetch || (!write && !s->reads)) {
+	if (prefetch)
+		return UM_EMULATE;
+	if ((!write && !s->reads) || shadowed_above_leaf(frame)) {
 		mmu->count[UM_unsyncs_refused]++;
 		return UM_EMULATE;
-	}
-	for (struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
-		if (!(p->role & UT_ROLE_DIRECT) && ut_role_level(p->role) > 1) {
-			mmu->count[UM_unsyncs_refused]++;
-			return UM_EMULATE;
-		}
 	}
 	for (struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
 		if ((p->role & UT_ROLE_DIRECT) || p->unsync)
