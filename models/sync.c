@@ -92,22 +92,20 @@ unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync
 {
 	struct um_shadow *s = um_shadow(mmu);
 	unsigned int changed = 0;
-	unsigned int left = page->present;
 
 	if (kind == UM_SYNC_PROTECTED)
 		mark_sync(mmu, page);
 	mmu->count[UM_tables_synced]++;
 	s->resync.tables++;
-	s->resync.compared += left;
+	s->resync.compared += page->present;
 	if (!page->frame->table) {
 		mmu->count[UM_unknown_tables]++;
 		return 0;
 	}
-	for (unsigned int i = 0; i < UM_ENTRIES && left; i++) {
-		if (!(page->spt[i] & UM_SPTE_P))
-			continue;
-		left--;
-		changed += sync_entry(mmu, page, i);
+	/* Every entry is looked at, as in KVM: no design knows where the present ones end. */
+	for (unsigned int i = 0; i < UM_ENTRIES; i++) {
+		if (page->spt[i] & UM_SPTE_P)
+			changed += sync_entry(mmu, page, i);
 	}
 	s->resync.changed += changed;
 	if (changed)
