@@ -179,7 +179,7 @@ static void check_entry(struct world *w, const struct um_page *page, unsigned in
 			 (unsigned long long)gpte);
 }
 
-static void check_structure(struct world *w)
+static void check_accounts(struct world *w)
 {
 	struct um_shadow *s = um_shadow(w->g.mmu);
 	uint32_t unsync = 0, pages = 0;
@@ -189,16 +189,23 @@ static void check_structure(struct world *w)
 
 		pages++;
 		unsync += p->unsync;
-		for (unsigned int i = 0; i < UM_ENTRIES; i++) {
-			if (!(p->spt[i] & UM_SPTE_P))
-				continue;
-			present++;
-			check_entry(w, p, i);
-		}
+		for (unsigned int i = 0; i < UM_ENTRIES; i++)
+			present += p->spt[i] & UM_SPTE_P;
 		assert_int_equal(present, p->present);
 	}
 	assert_int_equal(unsync, w->g.mmu->unsync_now);
 	assert_int_equal(pages, s->n_pages);
+}
+
+static void check_structure(struct world *w)
+{
+	check_accounts(w);
+	for (struct um_page *p = um_shadow(w->g.mmu)->oldest; p; p = p->newer) {
+		for (unsigned int i = 0; i < UM_ENTRIES; i++) {
+			if (p->spt[i] & UM_SPTE_P)
+				check_entry(w, p, i);
+		}
+	}
 }
 
 /* ---- the guest's life ---- */
@@ -422,12 +429,118 @@ static void unsync_bitmap(void **state)
 	live_all("unsync-bitmap", false, options);
 }
 
+/* ---- events that no guest would cause ---- */
+
+static uint64_t odd_gfn(struct world *w)
+{
+	return rnd(w, 8) ? GUEST_FIRST_TABLE + rnd(w, 12) : rnd(w, 1ull << 31) << 21;
+}
+
+static uint64_t odd_gpte(struct world *w)
+{
+	return odd_gfn(w) << 12 | rnd(w, 512) | (rnd(w, 2) ? UT_PTE_P | UT_PTE_A : 0) |
+	       (rnd(w, 8) ? 0 : UT_PTE_NX);
+}
+
+static void odd_page(struct world *w, struct ut_page *p, struct ut_entry *entries)
+{
+	p->gfn = odd_gfn(w);
+	p->role = (uint32_t)(1 + rnd(w, 5)) | UT_ROLE_ACCESS | UT_ROLE_CR0_WP | UT_ROLE_EFER_NX |
+		  (rnd(w, 4) ? 0 : UT_ROLE_DIRECT);
+	p->known = !(p->role & UT_ROLE_DIRECT) && rnd(w, 4);
+	p->entries = entries;
+	for (unsigned int i = 0; p->known && i < UM_ENTRIES; i += 1 + (unsigned int)rnd(w, 40))
+		entries[p->n++] = (struct ut_entry){ (uint16_t)i, odd_gpte(w) };
+}
+
+static void odd_fault(struct world *w, struct ut_fault *f)
+{
+	f->gva = rnd(w, 2) ? rnd(w, 1ull << 31) << 12 : rnd(w, 64) << 12;
+	f->error = (uint32_t)rnd(w, 32);
+	f->top = (uint8_t)(rnd(w, 8) ? 4 : rnd(w, 6));
+	f->bottom = f->top ? (uint8_t)(1 + rnd(w, f->top)) : 0;
+	f->outcome = (uint8_t)rnd(w, UT_OUT_FAST + 1);
+	f->map_level = f->bottom ? (uint8_t)rnd(w, f->bottom + 1u) : 0;
+	for (unsigned int i = 0; i < UT_MAX_LEVELS; i++)
+		f->walk[i] = odd_gpte(w);
+}
+
+static void odd_event(struct world *w, struct ut_event *e, struct ut_entry *entries)
+{
+	static const uint8_t kinds[] = { UT_STATE,    UT_CR,	  UT_INVLPG, UT_INVPCID,
+					 UT_PV_FLUSH, UT_FAULT,	  UT_FAULT,  UT_FAULT,
+					 UT_WRITE,    UT_WRITE,	  UT_AD,     UT_PAGE_NEW,
+					 UT_PAGE_NEW, UT_PAGE_ZAP };
+
+	e->kind = kinds[rnd(w, sizeof(kinds))];
+	e->vcpu = (uint16_t)(rnd(w, 1000) ? rnd(w, 3) : UT_NO_VCPU);
+	switch (e->kind) {
+	case UT_STATE:
+		e->state =
+			(struct ut_state){ rnd(w, 2) ? UT_CR0_PG | UT_CR0_WP : 0, odd_gfn(w) << 12,
+					   rnd(w, 1 << 23) | UT_CR4_PAE, UT_EFER_LMA | UT_EFER_NX };
+		break;
+	case UT_CR:
+		e->cr.cr = (uint8_t[]){ 0, 3, 3, 3, 4 }[rnd(w, 5)];
+		e->cr.value = e->cr.cr == 3 ? odd_gfn(w) << 12 | (rnd(w, 2) << 63)
+					    : rnd(w, 1 << 23) | UT_CR0_PG | UT_CR4_PAE;
+		break;
+	case UT_FAULT:
+		odd_fault(w, &e->fault);
+		break;
+	case UT_WRITE:
+		e->write = (struct ut_write){ .gfn = odd_gfn(w),
+					      .size = (uint8_t)(1 + rnd(w, 8)),
+					      .how = (uint8_t)(1 + rnd(w, 3)),
+					      .val = odd_gpte(w) };
+		e->write.offset = (uint16_t)rnd(w, 4097u - e->write.size);
+		break;
+	case UT_AD:
+		e->ad = (struct ut_ad){ odd_gfn(w), (uint16_t)rnd(w, 512), 8, rnd(w, 2) };
+		break;
+	case UT_PAGE_NEW:
+	case UT_PAGE_ZAP:
+		odd_page(w, &e->page, entries);
+		break;
+	default:
+		e->invpcid = (struct ut_invpcid){ rnd(w, 64) << 12, 0, (uint8_t)rnd(w, 4) };
+		break;
+	}
+}
+
+/* Nothing to compare with: it must not crash, and its own accounts must add up. */
+static void nonsense(void **state)
+{
+	static struct world w;
+	static struct ut_entry entries[UM_ENTRIES];
+	char error[256];
+
+	(void)state;
+	for (const struct um_model *const *m = um_models(); *m; m++) {
+		memset(&w, 0, sizeof(w));
+		w.rng = 1;
+		w.g.mmu = um_mmu_create(*m, NULL, error, sizeof(error));
+		assert_non_null(w.g.mmu);
+		for (unsigned int i = 0; i < 60000; i++) {
+			struct ut_event e = { .time = i };
+
+			odd_event(&w, &e, entries);
+			um_mmu_event(w.g.mmu, &e);
+			if (i % 1000 == 0)
+				check_accounts(&w);
+		}
+		assert_null(um_mmu_failure(w.g.mmu));
+		um_mmu_destroy(w.g.mmu);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sync_on_write),
 		cmocka_unit_test(oos_per_root),
 		cmocka_unit_test(unsync_bitmap),
+		cmocka_unit_test(nonsense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
