@@ -4,7 +4,6 @@
  */
 #include "models/shadow.h"
 
-#define PREFETCH_GROUP 8 /* commit 957ed9effd8, Linux 2.6.37 */
 #define FILL_TRIES 8
 
 static bool permits(uint64_t spte, uint32_t error)
@@ -100,9 +99,9 @@ bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *
 static void prefetch_around(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
 			    unsigned int index)
 {
-	unsigned int first = index & ~(PREFETCH_GROUP - 1u);
+	unsigned int first = index & ~(UM_PREFETCH_GROUP - 1u);
 
-	for (unsigned int i = first; i < first + PREFETCH_GROUP; i++) {
+	for (unsigned int i = first; i < first + UM_PREFETCH_GROUP; i++) {
 		if (page->spt[i] & UM_SPTE_P)
 			continue;
 		if (!um_install_entry(mmu, vcpu, page, i))

@@ -10,6 +10,7 @@
 #define UM_FRAME_SHIFT 12
 #define UM_LEVEL_BITS 9
 #define UM_MAX_PAGES (1u << 22)
+#define UM_PREFETCH_GROUP 8u /* entries; commit 957ed9effd8, Linux 2.6.37 */
 
 /* Role bits that the models tell pages apart by; the rest of a recorded role is left out. */
 #define UM_ROLE_MODELLED                                                                           \
