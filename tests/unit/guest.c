@@ -169,8 +169,8 @@ static void prepare(struct guest *g, unsigned int vcpu, uint64_t gva, bool write
 	}
 }
 
-static bool access(struct guest *g, unsigned int vcpu, uint64_t gva, uint32_t error,
-		   enum ut_outcome good)
+static bool try_access(struct guest *g, unsigned int vcpu, uint64_t gva, uint32_t error,
+		       enum ut_outcome good)
 {
 	struct guest_walk w = guest_walk(g, vcpu, gva);
 	struct ut_event e = { .kind = UT_FAULT,
@@ -193,7 +193,7 @@ static bool access(struct guest *g, unsigned int vcpu, uint64_t gva, uint32_t er
 
 bool guest_access(struct guest *g, unsigned int vcpu, uint64_t gva, uint32_t error)
 {
-	return access(g, vcpu, gva, error, UT_OUT_FILLED);
+	return try_access(g, vcpu, gva, error, UT_OUT_FILLED);
 }
 
 void guest_write(struct guest *g, unsigned int vcpu, uint64_t gfn, unsigned int index,
@@ -209,8 +209,8 @@ void guest_write(struct guest *g, unsigned int vcpu, uint64_t gfn, unsigned int 
 					 .old_known = true,
 					 .val = value } };
 
-	access(g, vcpu, GUEST_DIRECT_MAP + (gfn << 12) + index * 8ull, UT_PF_WRITE | UT_PF_PRESENT,
-	       trapped ? UT_OUT_EMULATED : UT_OUT_FILLED);
+	try_access(g, vcpu, GUEST_DIRECT_MAP + (gfn << 12) + index * 8ull,
+		   UT_PF_WRITE | UT_PF_PRESENT, trapped ? UT_OUT_EMULATED : UT_OUT_FILLED);
 	*guest_entry(g, gfn, index) = value;
 	if (trapped)
 		emit(g, vcpu, &e);

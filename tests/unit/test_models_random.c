@@ -130,20 +130,32 @@ static bool allowed(const struct past *p, uint64_t gfn, uint32_t error)
 	return false;
 }
 
+/* The page and index of the shadow's leaf entry for an address; NULL if there is none. */
+static struct um_page *shadow_leaf(struct world *w, unsigned int vcpu, uint64_t gva,
+				   unsigned int *index)
+{
+	struct um_vcpu *v;
+
+	for (unsigned int n = 0; (v = um_vcpu_at(w->g.mmu, n)); n++) {
+		if (v->id == vcpu)
+			return um_leaf_of(w->g.mmu, v->root, gva, index);
+	}
+	return NULL;
+}
+
 static void check_access(struct world *w, unsigned int vcpu, unsigned int i, uint32_t error)
 {
-	const struct um_vcpu *mv = NULL;
 	unsigned int index;
 	struct um_page *page;
 
 	if (!guest_access(&w->g, vcpu, address(i), error))
 		return;
-	for (unsigned int n = 0; (mv = um_vcpu_at(w->g.mmu, n)); n++) {
-		if (mv->id == vcpu)
-			break;
+	page = shadow_leaf(w, vcpu, address(i), &index);
+	if (!page) {
+		fail_msg("%s, seed %u: an address went through without an entry", w->model,
+			 w->seed);
+		return;
 	}
-	page = um_leaf_of(w->g.mmu, mv->root, address(i), &index);
-	assert_non_null(page);
 	if (!allowed(&w->past[vcpu][i], um_spte_gfn(page->spt[index]), error))
 		fail_msg("%s, seed %u: address %#llx translates to frame %#llx, which no flush "
 			 "since "
