@@ -134,6 +134,7 @@ struct tally {
 	size_t best, worst; /* by that */
 	enum pl_rank *rank; /* n_traces rows of n_models */
 	double *margin;	    /* of each trace: per cent by which the best design is ahead at least */
+	size_t *group;	    /* of each trace: how many have the same ranks, at the first; else 0 */
 };
 
 static void tally_free(struct tally *t)
@@ -143,6 +144,7 @@ static void tally_free(struct tally *t)
 	free(t->exits);
 	free(t->rank);
 	free(t->margin);
+	free(t->group);
 }
 
 static void tally_designs(struct tally *t)
@@ -186,7 +188,8 @@ static int tally_init(struct tally *t, const struct pl_results *r)
 	t->exits = calloc(r->n_models + 1, sizeof(*t->exits));
 	t->rank = calloc(r->n_traces * r->n_models + 1, sizeof(*t->rank));
 	t->margin = calloc(r->n_traces + 1, sizeof(*t->margin));
-	if (!t->design || !t->common || !t->exits || !t->rank || !t->margin) {
+	t->group = calloc(r->n_traces + 1, sizeof(*t->group));
+	if (!t->design || !t->common || !t->exits || !t->rank || !t->margin || !t->group) {
 		tally_free(t);
 		return -1;
 	}
@@ -214,99 +217,112 @@ static const char *label(const struct tally *t, size_t model)
 	return t->r->models[model].label;
 }
 
-/* Traces on which a model has a rank; model SIZE_MAX: traces on which several are tied. */
-static bool has_rank(const struct tally *t, size_t trace, size_t model)
+/* Those with the same designs ahead are told in one go, by the first of them. */
+static bool same_rank(const struct tally *t, size_t a, size_t b)
 {
-	const enum pl_rank *rank = t->rank + trace * t->r->n_models;
+	size_t n = t->r->n_models;
 
-	if (!t->common[trace])
-		return false;
-	if (model != SIZE_MAX)
-		return rank[model] == PL_BEST;
+	return !memcmp(t->rank + a * n, t->rank + b * n, n * sizeof(*t->rank));
+}
+
+/* Does the trace have one design ahead of all others? */
+static bool has_winner(const struct tally *t, size_t trace)
+{
 	for (size_t m = 0; m < t->r->n_models; m++) {
-		if (rank[m] == PL_TIED)
+		if (t->rank[trace * t->r->n_models + m] == PL_BEST)
 			return true;
 	}
 	return false;
 }
 
-static size_t count_ranked(const struct tally *t, size_t model)
+static void group_traces(struct tally *t)
 {
-	size_t n = 0;
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		size_t first = 0;
 
-	for (size_t i = 0; i < t->r->n_traces; i++)
-		n += has_rank(t, i, model);
-	return n;
+		t->group[i] = 0;
+		if (!t->common[i])
+			continue;
+		while (!t->group[first] || !same_rank(t, first, i)) {
+			if (first == i)
+				break;
+			first++;
+		}
+		t->group[first]++;
+	}
 }
 
 static void put_margin(FILE *out, double percent)
 {
 	fprintf(out,
-		percent >= 9.95	   ? " by %.0f %%"
-		: percent >= 0.995 ? " by %.1f %%"
-				   : " by %.2g %%",
+		percent >= 9.95	   ? " by at least %.0f %%"
+		: percent >= 0.995 ? " by at least %.1f %%"
+				   : " by at least %.2g %%",
 		percent);
 }
 
-/* " (a by 5 %, b by 7 % and 3 more)"; of ties: " (a, b)" */
-static void put_traces(FILE *out, const struct tally *t, size_t model)
+/* "A", "A, B or C", "any of them" */
+static void put_leaders(FILE *out, const struct tally *t, size_t trace)
 {
-	size_t n = count_ranked(t, model), shown = 0;
+	const enum pl_rank *rank = t->rank + trace * t->r->n_models;
+	size_t n = 0, said = 0;
 
-	for (size_t i = 0; i < t->r->n_traces && shown < MAX_LISTED; i++) {
-		if (!has_rank(t, i, model))
+	for (size_t m = 0; m < t->r->n_models; m++)
+		n += rank[m] != PL_BEHIND;
+	if (n > 2 && n == t->n_designs) {
+		fputs("any of them", out);
+		return;
+	}
+	for (size_t m = 0; m < t->r->n_models; m++) {
+		if (rank[m] == PL_BEHIND)
+			continue;
+		fprintf(out, "%s%s", !said ? "" : said + 1 == n ? " or " : ", ", label(t, m));
+		said++;
+	}
+}
+
+/* "A on 2 (x by at least 5 %, y by at least 7 %)", "A or B on 7 (v, w and 5 more)" */
+static void put_group(FILE *out, const struct tally *t, size_t first)
+{
+	size_t n = t->group[first], shown = 0;
+
+	put_leaders(out, t, first);
+	if (n < t->n_common)
+		fprintf(out, " on %zu", n);
+	else if (n > 1)
+		fputs(n == 2 ? " on both" : " on all", out);
+	for (size_t i = first; i < t->r->n_traces && shown < MAX_LISTED; i++) {
+		if (!t->common[i] || !same_rank(t, first, i))
 			continue;
 		fprintf(out, "%s%s", shown++ ? ", " : " (", t->r->traces[i].id);
-		if (model != SIZE_MAX)
+		if (has_winner(t, i))
 			put_margin(out, t->margin[i]);
 	}
 	if (n > shown)
 		fprintf(out, " and %zu more", n - shown);
-	if (n)
-		fputc(')', out);
+	fputc(')', out);
 }
 
-/* "A <verb> on 3 of 5 exact traces (x, y, z), B on 1 (w); on 1 (v) <tied>" */
-static void put_wins(FILE *out, const struct tally *t, const char *verb, const char *tied)
+/* "<what> on 5 exact traces: ...": winners first, then those not told apart, most traces first */
+static void put_ahead(FILE *out, const struct tally *t, const char *what)
 {
-	size_t ties = count_ranked(t, SIZE_MAX), said = 0;
-	bool *done = calloc(t->r->n_models + 1, sizeof(*done));
+	const char *between = "";
 
-	while (done) {
-		size_t top = SIZE_MAX, wins = 0;
-
-		for (size_t m = 0; m < t->r->n_models; m++) {
-			if (!done[m] && count_ranked(t, m) > wins) {
-				top = m;
-				wins = count_ranked(t, m);
+	if (t->n_common == 1)
+		fprintf(out, "%s on the one %s trace: ", what, t->kind);
+	else
+		fprintf(out, "%s on %zu %s traces: ", what, t->n_common, t->kind);
+	for (int shared = 0; shared < 2; shared++) {
+		for (size_t size = t->n_common; size; size--) {
+			for (size_t i = 0; i < t->r->n_traces; i++) {
+				if (t->group[i] != size || has_winner(t, i) != !shared)
+					continue;
+				fputs(between, out);
+				put_group(out, t, i);
+				between = ", ";
 			}
 		}
-		if (top == SIZE_MAX)
-			break;
-		done[top] = true;
-		if (!said && wins == t->n_common && wins == 2)
-			fprintf(out, "%s %s on both %s traces", label(t, top), verb, t->kind);
-		else if (!said && wins == t->n_common && wins > 2)
-			fprintf(out, "%s %s on all %zu %s traces", label(t, top), verb, wins,
-				t->kind);
-		else if (!said && wins == t->n_common)
-			fprintf(out, "%s %s on the one %s trace", label(t, top), verb, t->kind);
-		else if (!said)
-			fprintf(out, "%s %s on %zu of %zu %s traces", label(t, top), verb, wins,
-				t->n_common, t->kind);
-		else
-			fprintf(out, ", %s on %zu", label(t, top), wins);
-		put_traces(out, t, top);
-		said++;
 	}
-	free(done);
-	if (!ties)
-		return;
-	fprintf(out, said ? "; on %zu" : "On %zu", ties);
-	if (!said)
-		fprintf(out, " of %zu %s traces", t->n_common, t->kind);
-	put_traces(out, t, SIZE_MAX);
-	fprintf(out, " %s", tied);
 }
 
 static void say_alone(FILE *out, const struct tally *t)
@@ -347,10 +363,11 @@ static void rank_all(struct tally *t, span_of *of)
 		}
 		t->margin[i] = best > 0 ? (next - best) * 100 / best : 0;
 	}
+	group_traces(t);
 }
 
-/* What can be summed over traces: a count, ns, or a count of entries compared or fixed. */
-enum work { EXITS, TIME, ENTRIES };
+/* What can be summed over traces: counts, without and with bounds; ns; entries compared or fixed. */
+enum work { EXITS, EXITS_BOUNDED, TIME, ENTRIES };
 
 static double total_work(const struct tally *t, size_t model, enum work work)
 {
@@ -361,7 +378,7 @@ static double total_work(const struct tally *t, size_t model, enum work work)
 
 		if (!t->common[i] || !run)
 			continue;
-		if (work == EXITS)
+		if (work == EXITS || work == EXITS_BOUNDED)
 			sum += (double)pl_exits(run);
 		else if (work == TIME)
 			sum += run->measured->resync_total.median;
@@ -372,7 +389,18 @@ static double total_work(const struct tally *t, size_t model, enum work work)
 	return sum;
 }
 
-/* "A 1.2 ms, B 3 ms, C 7 ms": lowest first; of many, the first few */
+static uint64_t total_exits_max(const struct tally *t, size_t model)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		if (t->common[i])
+			sum += pl_exits_max(pl_run_of(t->r, i, model));
+	}
+	return sum;
+}
+
+/* "A 1.2 ms, B 3 ms, C 7 ms", "A 3 to 4, B 7": lowest first; of many, the first few */
 static void put_work(FILE *out, const struct tally *t, enum work work)
 {
 	char buf[PL_NUMBER];
@@ -395,6 +423,8 @@ static void put_work(FILE *out, const struct tally *t, enum work work)
 			fprintf(out, "%s%s %s", said > 1 ? ", " : "", label(t, m),
 				work == TIME ? pl_time(buf, least)
 					     : pl_group(buf, (uint64_t)least));
+			if (work == EXITS_BOUNDED && total_exits_max(t, m) > (uint64_t)least)
+				fprintf(out, " to %s", pl_group(buf, total_exits_max(t, m)));
 		}
 		if (least == DBL_MAX)
 			break;
@@ -417,10 +447,6 @@ static void say_native_exits(FILE *out, const struct tally *t)
 
 static void say_exits(FILE *out, struct tally *t)
 {
-	double lo = DBL_MAX, hi = 0;
-	char a[PL_NUMBER], b[PL_NUMBER];
-	size_t n = 0;
-
 	if (t->n_designs < 2 || !t->n_common) {
 		say_alone(out, t);
 		return;
@@ -430,30 +456,10 @@ static void say_exits(FILE *out, struct tally *t)
 		return;
 	}
 	rank_all(t, exits_span);
-	put_wins(out, t, "takes the fewest exits", "the bounds do not tell the best designs apart");
-	for (size_t i = 0; i < t->r->n_traces; i++) {
-		uint64_t least, most;
-
-		if (!t->common[i])
-			continue;
-		least = pl_exits(pl_run_of(t->r, i, t->best));
-		most = pl_exits(pl_run_of(t->r, i, t->worst));
-		if (!least)
-			continue;
-		n++;
-		lo = (double)most / (double)least < lo ? (double)most / (double)least : lo;
-		hi = (double)most / (double)least > hi ? (double)most / (double)least : hi;
-	}
-	if (!n || t->best == t->worst || t->exits[t->best] == t->exits[t->worst]) {
-		fputs(".", out);
-		return;
-	}
-	pl_factor(a, lo);
-	pl_factor(b, hi);
-	fprintf(out, "; of exits that are certain, %s, which takes the most in all, takes ",
-		label(t, t->worst));
-	fprintf(out, strcmp(a, b) != 0 ? "%s to %s" : "%s", a, b);
-	fprintf(out, " times as many as %s.", label(t, t->best));
+	put_ahead(out, t, "Fewest exits");
+	fputs("; in all, from lower to upper bound: ", out);
+	put_work(out, t, EXITS_BOUNDED);
+	fputs(".", out);
 }
 
 static bool all_timed(const struct tally *t)
@@ -487,9 +493,8 @@ static void say_work(FILE *out, struct tally *t)
 	if (!t->exact) {
 		fputs("Nor is a winner named in time spent in resyncs; together", out);
 	} else if (t->n_designs > 1) {
-		put_wins(out, t, "spends the least time keeping tables in step, exits apart,",
-			 "the intervals do not tell the quickest designs apart");
-		fputs("; together", out);
+		put_ahead(out, t, "Least time keeping tables in step, exits not included,");
+		fputs("; medians together", out);
 	} else {
 		fputs("Measured", out);
 	}
@@ -549,12 +554,15 @@ static void say_difference(FILE *out, const struct tally *t)
 		fputs("In exits by cause the designs do not differ.", out);
 		return;
 	}
-	fprintf(out, "What differs most is %s: %s such exits of %s against %s of %s",
-		pl_exit_groups[saved].name, pl_group(a, worst[saved]), label(t, t->worst),
-		pl_group(b, best[saved]), label(t, t->best));
+	fprintf(out,
+		"By cause, %s and %s, which take the fewest and the most certain exits in all, "
+		"differ most in %s (%s against %s)",
+		label(t, t->best), label(t, t->worst), pl_exit_groups[saved].name,
+		pl_group(a, best[saved]), pl_group(b, worst[saved]));
 	if (paid >= 0)
-		fprintf(out, ", which pays with more %s (%s against %s)", pl_exit_groups[paid].name,
-			pl_group(a, best[paid]), pl_group(b, worst[paid]));
+		fprintf(out, ", and the other way round in %s (%s against %s)",
+			pl_exit_groups[paid].name, pl_group(a, best[paid]),
+			pl_group(b, worst[paid]));
 	fputs(".", out);
 }
 
