@@ -197,6 +197,14 @@ static int prepare_child(struct child *child, const struct options *opt, struct 
 	return 0;
 }
 
+static void reap_child(struct child *child, int flags)
+{
+	if (child->pid && waitpid(child->pid, &child->status, flags) == child->pid) {
+		child->pid = 0;
+		child->ended = true;
+	}
+}
+
 static int release_child(struct child *child, const char *name, struct ut_error *err)
 {
 	int e = 0;
@@ -211,17 +219,10 @@ static int release_child(struct child *child, const char *name, struct ut_error 
 	while (n < 0 && errno == EINTR);
 	close(child->failure);
 	child->failure = -1;
-	if (n == sizeof(e))
-		return ut_error_set(err, "cannot run '%s': %s", name, strerror(e));
-	return 0;
-}
-
-static void reap_child(struct child *child, int flags)
-{
-	if (child->pid && waitpid(child->pid, &child->status, flags) == child->pid) {
-		child->pid = 0;
-		child->ended = true;
-	}
+	if (n != sizeof(e))
+		return 0;
+	reap_child(child, 0);
+	return ut_error_set(err, "cannot run '%s': %s", name, strerror(e));
 }
 
 /* One that was never let go ends by itself when its pipe closes. */
