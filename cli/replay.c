@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "replay/report.h"
@@ -256,6 +257,14 @@ static void wipe_progress(struct request *rq)
 	progress(rq, "", 1, 1);
 }
 
+static bool is_pipe(const char *path)
+{
+	struct stat st;
+
+	return !strcmp(path, "-") ||
+	       (!stat(path, &st) && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)));
+}
+
 /* A file that cannot be opened should not come to light after the others took an hour. */
 static int check_files(const struct request *rq)
 {
@@ -263,10 +272,11 @@ static int check_files(const struct request *rq)
 		struct ut_reader *reader;
 		struct ut_error err;
 
-		if (!strcmp(rq->files[i], "-"))
+		if (is_pipe(rq->files[i]))
 			return cli_fail(
-				"-: a trace is read several times, which a pipe does not allow; "
-				"save it to a file first");
+				"%s: a trace is read several times, which a pipe does not allow; "
+				"save it to a file first",
+				rq->files[i]);
 		reader = ut_reader_open(rq->files[i], &err);
 		if (!reader)
 			return cli_fail("%s", err.text);

@@ -492,6 +492,13 @@ static bool special(const char *path)
 	return !stat(path, &st) && !S_ISREG(st.st_mode);
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
 int ur_results_check_path(const char *path, struct ut_error *err)
 {
 	char *copy, *dir;
@@ -499,6 +506,10 @@ int ur_results_check_path(const char *path, struct ut_error *err)
 
 	if (!strcmp(path, "-"))
 		return 0;
+	if (!*path)
+		return ut_error_set(err, "the results file needs a name");
+	if (is_folder(path))
+		return ut_error_set(err, "%s: is a folder; name a file in it", path);
 	if (special(path)) {
 		if (access(path, W_OK))
 			ret = ut_error_set(err, "%s: %s", path, strerror(errno));

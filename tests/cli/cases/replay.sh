@@ -79,7 +79,9 @@ holds "results were replaced" jq -e '.traces[0].id == "native"' out.json
 rm -f out.json
 fails "output in a folder that is not there" 1 "^unsync: no/such/r.json: " \
 	"${count[@]}" -q -o no/such/r.json exact.utrace
-fails "output is a folder" 1 "^unsync: \.: " "${count[@]}" -q -o . exact.utrace
+fails "output is a folder: said before the work is done" 1 "^unsync: \.: is a folder" \
+	"${count[@]}" -q -o . exact.utrace
+fails "output without a name" 1 "needs a name" "${count[@]}" -q -o "" exact.utrace
 fails "full disk" 1 "standard output" sh -c 'unsync replay --no-measure exact.utrace >/dev/full'
 
 # Usage.
@@ -100,6 +102,9 @@ fails "two things on standard output" 2 "standard output" \
 fails "no such file" 1 "^unsync: missing.utrace: " "${count[@]}" missing.utrace
 fails "a folder" 1 "^unsync: \.: " "${count[@]}" .
 fails "a pipe" 1 "^unsync: -: " "${count[@]}" -
+mkfifo pipe.utrace
+fails "a named pipe" 1 "^unsync: pipe.utrace: .*pipe does not allow" "${count[@]}" pipe.utrace
+rm -f pipe.utrace
 : >empty.utrace
 fails "empty file" 1 "^unsync: empty.utrace: " "${count[@]}" empty.utrace
 echo "this is no trace, only a line of text that is long enough to be read" >text.utrace
