@@ -191,7 +191,7 @@ static int read_header(struct ut_reader *r, struct ut_error *err)
 	uint8_t head[UT_FILE_HEADER_BYTES] = { 0 }, sum[UT_CHECKSUM_BYTES] = { 0 };
 	struct ut_header *h = &r->header;
 	XXH64_state_t *hash;
-	uint64_t have;
+	uint64_t have = 0;
 	uint32_t len;
 	ssize_t n = read_some(r, head, sizeof(head), err);
 
@@ -220,12 +220,13 @@ static int read_header(struct ut_reader *r, struct ut_error *err)
 		return ut_error_set(err, "%s: out of memory", r->path);
 	}
 	n = read_some(r, r->text, len, err);
-	if (n == (ssize_t)len)
+	if (n == (ssize_t)len) {
+		XXH64_reset(hash, 0);
+		XXH64_update(hash, head, sizeof(head));
+		XXH64_update(hash, r->text, len);
+		have = XXH64_digest(hash);
 		n = read_some(r, sum, sizeof(sum), err);
-	XXH64_reset(hash, 0);
-	XXH64_update(hash, head, sizeof(head));
-	XXH64_update(hash, r->text, len);
-	have = XXH64_digest(hash);
+	}
 	XXH64_freeState(hash);
 	if (n < 0)
 		return -1;
