@@ -29,7 +29,7 @@ struct assembler_counts {
 	uint64_t events;
 	uint64_t lost;	      /* sum over UT_LOST */
 	uint64_t writes[4];   /* UT_WRITE by enum ut_how */
-	uint64_t silent;      /* tables found changed when nothing had announced it: see below */
+	uint64_t silent;      /* entries found changed that nothing had announced: see below */
 	uint64_t stray;	      /* emulated writes to pages that are no shadowed tables */
 	uint64_t unknown;     /* zaps and the like of pages that were never announced */
 	uint64_t host_unsync; /* UT_HOST_UNSYNC */

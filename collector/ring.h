@@ -22,8 +22,8 @@ enum {
 };
 
 /*
- * Where a record counts among what its kind alone does not say. Walk events are no records of
- * their own: they are gathered in the fault.
+ * What every record begins with. The entries that a walk reads are no records of their own: they are
+ * gathered in the fault.
  */
 struct rec_head {
 	uint64_t time;	   /* CLOCK_MONOTONIC, ns */
