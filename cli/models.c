@@ -37,7 +37,7 @@ static void print_option(const struct um_option *o)
 	if (o->type == UM_OPT_NUMBER)
 		printf("(%" PRIu64 " to %" PRIu64 ")", o->min, o->max);
 	else
-		printf("(%s)", o->type == UM_OPT_CHOICE ? o->choices : "0 or 1");
+		printf("(%s)", o->type == UM_OPT_CHOICE ? o->choices : "yes or no");
 	printf("\n        %s\n", o->help);
 }
 

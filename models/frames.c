@@ -86,18 +86,30 @@ void um_frame_table_free(struct um_frame_table *t)
 /* Make room for a table's content. */
 bool um_frame_know(struct um_mmu *mmu, struct um_frame *frame)
 {
+	struct um_shadow *s = um_shadow(mmu);
+
 	if (frame->table)
 		return true;
+	if (s->n_tables == UM_MAX_TABLES) {
+		um_fail(mmu, "more than %u guest tables at once", UM_MAX_TABLES);
+		return false;
+	}
 	frame->table = calloc(UM_ENTRIES, sizeof(uint64_t));
-	if (!frame->table)
+	if (!frame->table) {
 		um_fail(mmu, "out of memory for a guest table");
-	return frame->table;
+		return false;
+	}
+	s->n_tables++;
+	return true;
 }
 
-void um_frame_forget(struct um_frame *frame)
+void um_frame_forget(struct um_mmu *mmu, struct um_frame *frame)
 {
+	if (frame->table)
+		um_shadow(mmu)->n_tables--;
 	free(frame->table);
 	frame->table = NULL;
+	frame->announced = false;
 }
 
 void um_frame_write(struct um_frame *frame, unsigned int offset, unsigned int size, uint64_t val)
@@ -198,7 +210,5 @@ unsigned int um_write_protect(struct um_mmu *mmu, struct um_frame *frame)
 			lost += protect_list(mmu, big);
 	}
 	mmu->count[UM_write_protects]++;
-	if (lost)
-		mmu->count[UM_flush_remote]++;
 	return lost;
 }

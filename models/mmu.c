@@ -111,7 +111,7 @@ static struct um_vcpu *get_vcpu(struct um_shadow *s, uint16_t id)
 			return &s->vcpus[i];
 	}
 	if (s->n_vcpus == UM_MAX_VCPUS) {
-		um_fail(&s->pub, "more than %d vCPUs", UM_MAX_VCPUS);
+		um_fail(&s->pub, "more than %d vCPUs in a VM", UM_MAX_VCPUS);
 		return NULL;
 	}
 	vcpu = &s->vcpus[s->n_vcpus];
@@ -344,7 +344,7 @@ static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 			next = frame->pages;
 		}
 	}
-	um_frame_forget(frame);
+	um_frame_forget(mmu, frame);
 }
 
 static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)

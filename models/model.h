@@ -2,7 +2,7 @@
 /*
  * The interface between a model of a shadow-paging design and the shadow MMU under it.
  *
- * All models share one shadow MMU (shadow.c): shadow pages found by guest frame and role, parent
+ * All models share one shadow MMU (frames.c, pages.c, fault.c, sync.c, mmu.c): shadow pages found by guest frame and role, parent
  * links, the walk, the fill, the zap, write protection. A model decides only what the designs differ
  * in: whether a table may go out of sync, who remembers that, and what is brought back in step when.
  * So a difference between two models is a difference between two designs.
@@ -23,7 +23,7 @@
 #define UM_MAGIC 0x756d6f64u /* "umod" */
 #define UM_ABI 1
 #define UM_ENTRIES 512
-#define UM_MAX_VCPUS 64
+#define UM_MAX_VCPUS 1024 /* KVM_MAX_VCPUS of Linux 6.1 */
 
 /*
  * A shadow entry. Bit positions are those of a guest entry where both have them. The frame bits hold
@@ -135,11 +135,12 @@ struct um_parent {
 /* A shadow page. Models read everything, and write only what is marked. */
 struct um_page {
 	uint64_t gfn;
-	uint32_t role;	     /* UT_ROLE_* */
-	uint32_t id;	     /* um_page_by_id() */
-	uint64_t *spt;	     /* UM_ENTRIES shadow entries */
-	uint32_t present;    /* of these, present */
-	uint32_t root_count; /* vCPU registers and root caches that hold it */
+	uint32_t role;	  /* UT_ROLE_* */
+	uint32_t id;	  /* um_page_by_id() */
+	uint64_t *spt;	  /* UM_ENTRIES shadow entries */
+	uint32_t present; /* of these, present */
+	uint32_t
+		root_count; /* vCPU registers, and the model's root caches if it counts them here */
 	struct um_parent *parents;
 	uint32_t n_parents, cap_parents;
 	struct um_frame
@@ -251,7 +252,7 @@ struct um_model {
 
 	/*
 	 * Required unless no_shadow. An emulated write: guest memory is already changed. Must leave no
-	 * shadow page of @frame that is in sync different from it. um_write_entries() is the usual body.
+	 * shadow page of @frame that is in sync different from it. um_write_frame() is the usual body.
 	 */
 	void (*table_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			      const struct ut_write *w);
@@ -324,7 +325,7 @@ uint32_t um_root_role(const struct um_vcpu *vcpu);
 /**
  * um_load_root() - look up or create the root for the vCPU's CR3 and mode, and make it current
  *
- * Drops the reference to the root it had. Does nothing with paging off.
+ * Drops the reference to the root it had; with paging off that is all.
  */
 void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu);
 
@@ -352,7 +353,8 @@ bool um_context_changed(const struct um_vcpu *vcpu, uint64_t cr0, uint64_t cr4);
 /**
  * um_write_protect() - take write permission from every mapping of a frame
  *
- * Return: entries that lost it.
+ * Return: entries that lost it; if any, a remote TLB flush is due, which the caller counts, as it may
+ * protect several frames for one.
  */
 unsigned int um_write_protect(struct um_mmu *mmu, struct um_frame *frame);
 
@@ -374,7 +376,7 @@ enum um_sync_kind {
  * permission is not granted to a mapping of a write-protected frame. The page counts as in sync
  * before the first entry is compared, as a table may map itself (commit 0c0f40bdbe4).
  *
- * Return: entries that were not kept.
+ * Return: entries that were not kept; if any, a TLB flush is due, which the caller counts.
  */
 unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind);
 
@@ -403,18 +405,20 @@ void um_drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
 		      unsigned int index);
 
-/**
- * um_write_misaligned() - does a write hit no whole entry (crosses one, or is under 4 bytes)?
- * @byte_ok: one byte at the start of an entry is let through (since 2011)
- */
-bool um_write_misaligned(const struct um_page *page, const struct ut_write *w, bool byte_ok);
+/* How a design emulates a write to a table. */
+struct um_write_rule {
+	bool flooded;	/* a flood detector has spoken: zap every page of the frame */
+	bool byte_ok;	/* a one-byte write at the start of an entry is let through (since 2011) */
+	bool reinstall; /* a new guest entry that is present and accessed is installed at once */
+	bool (*page_flooded)(struct um_page *page); /* a detector of each page; NULL: none */
+};
 
 /**
- * um_write_entries() - drop the entries of a page that an emulated write touched
- * @reinstall: if the new guest entry is present and accessed, install it (2007 to 2011)
+ * um_write_frame() - an emulated write: drop the entries that it touched in each shadow page of the
+ * frame, or zap the page if it is flooded or the write hits no whole entry
  */
-void um_write_entries(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
-		      const struct ut_write *w, bool reinstall);
+void um_write_frame(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+		    const struct ut_write *w, const struct um_write_rule *rule);
 
 /**
  * um_fix_entry() - bring one leaf entry in step: drop it, then install what the guest's table holds
@@ -426,7 +430,7 @@ void um_fix_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page
 
 /**
  * um_for_each_page() - call a function for each non-direct shadow page of a frame
- * @fn: may zap any page
+ * @fn: may zap any page, but not begin another um_for_each_page() on the same frame
  */
 void um_for_each_page(struct um_mmu *mmu, struct um_frame *frame,
 		      void (*fn)(struct um_mmu *mmu, struct um_page *page, void *ctx), void *ctx);

@@ -50,7 +50,9 @@ static const struct um_option options[] = {
 	  .max = MAX_GLOBALS,
 	  .def = "7" },
 	{ .name = "sync",
-	  .help = "whose tables a CR3 write brings in step: of the root entered, left, or both",
+	  .help = "whose tables a CR3 write brings in step: of the root entered, left (and of the "
+		  "one "
+		  "entered if another vCPU runs on it), or both",
 	  .type = UM_OPT_CHOICE,
 	  .choices = "entered|left|both",
 	  .def = "entered" },
@@ -124,8 +126,10 @@ static void forget(struct oos *s, struct um_page *page)
 static void sync_one(struct um_mmu *mmu, struct um_page *page)
 {
 	forget(mmu->state, page);
-	um_write_protect(mmu, page->frame);
-	um_sync_page(mmu, page, UM_SYNC_PROTECTED);
+	if (um_write_protect(mmu, page->frame))
+		mmu->count[UM_flush_remote]++;
+	if (um_sync_page(mmu, page, UM_SYNC_PROTECTED))
+		mmu->count[UM_flush_local]++;
 }
 
 static void sync_list(struct um_mmu *mmu, struct um_page *root)
@@ -329,29 +333,13 @@ refuse:
 	return UM_EMULATE;
 }
 
-struct written {
-	struct um_vcpu *vcpu;
-	const struct ut_write *w;
-	bool flooded;
-};
-
-static void page_written(struct um_mmu *mmu, struct um_page *page, void *ctx)
-{
-	const struct written *c = ctx;
-
-	if (c->flooded || um_write_misaligned(page, c->w, false))
-		um_zap_page(mmu, page, c->flooded);
-	else
-		um_write_entries(mmu, c->vcpu, page, c->w, true);
-}
-
 static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			  const struct ut_write *w)
 {
-	struct written c = { .vcpu = vcpu, .w = w };
+	struct um_write_rule rule = { .reinstall = true };
 
-	c.flooded = um_flood_written(mmu, vcpu->priv, frame->gfn);
-	um_for_each_page(mmu, frame, page_written, &c);
+	rule.flooded = um_flood_written(mmu, vcpu->priv, frame->gfn);
+	um_write_frame(mmu, vcpu, frame, w, &rule);
 	um_flood_installed(vcpu->priv, frame, w);
 }
 
@@ -362,6 +350,18 @@ static void fault_done(struct um_mmu *mmu, struct um_vcpu *vcpu)
 }
 
 /* ---- registers ---- */
+
+/* Another vCPU may have let tables of this root go since it was left. */
+static bool runs_elsewhere(const struct um_mmu *mmu, const struct um_vcpu *vcpu)
+{
+	const struct um_vcpu *other;
+
+	for (unsigned int i = 0; (other = um_vcpu_at(mmu, i)); i++) {
+		if (other != vcpu && other->root == vcpu->root)
+			return true;
+	}
+	return false;
+}
 
 static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)
 {
@@ -376,7 +376,7 @@ static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, 
 		sync_list(mmu, vcpu->root);
 	if (!same)
 		um_load_root(mmu, vcpu);
-	if (flush && (same || s->sync != SYNC_LEFT))
+	if (flush && (same || s->sync != SYNC_LEFT || runs_elsewhere(mmu, vcpu)))
 		sync_list(mmu, vcpu->root);
 	um_resync_end(mmu);
 	mmu->count[UM_flush_local]++;

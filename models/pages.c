@@ -108,8 +108,13 @@ static struct um_page *create_page(struct um_mmu *mmu, struct um_vcpu *vcpu, str
 				   uint32_t role)
 {
 	struct um_shadow *s = um_shadow(mmu);
-	struct um_page *page = s->n_pages < UM_MAX_PAGES ? alloc_page(s) : NULL;
+	struct um_page *page;
 
+	if (s->n_pages == UM_MAX_PAGES) {
+		um_fail(mmu, "more than %u shadow pages at once", UM_MAX_PAGES);
+		return NULL;
+	}
+	page = alloc_page(s);
 	if (!page) {
 		um_fail(mmu, "out of memory for shadow pages (%u in use)", s->n_pages);
 		return NULL;
@@ -125,7 +130,8 @@ static struct um_page *create_page(struct um_mmu *mmu, struct um_vcpu *vcpu, str
 	if (!(role & UT_ROLE_DIRECT)) {
 		frame->n_pages++;
 		frame->n_synced++;
-		um_write_protect(mmu, frame);
+		if (um_write_protect(mmu, frame))
+			mmu->count[UM_flush_remote]++;
 	}
 	if (mmu->model->page_created)
 		mmu->model->page_created(mmu, vcpu, page);

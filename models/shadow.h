@@ -9,7 +9,9 @@
 
 #define UM_FRAME_SHIFT 12
 #define UM_LEVEL_BITS 9
-#define UM_MAX_PAGES (1u << 22)
+/* What a trace may make an instance hold: a few bytes of it are enough to ask for a table. */
+#define UM_MAX_PAGES (1u << 17)
+#define UM_MAX_TABLES (1u << 17)
 #define UM_PREFETCH_GROUP 8u /* entries; commit 957ed9effd8, Linux 2.6.37 */
 
 /* Role bits that the models tell pages apart by; the rest of a recorded role is left out. */
@@ -34,7 +36,8 @@ struct um_shadow {
 	struct um_page *graveyard; /* zapped during the event under way */
 	struct um_vcpu vcpus[UM_MAX_VCPUS];
 	uint16_t n_vcpus;
-	char **options; /* effective values */
+	char **options;	   /* effective values */
+	uint32_t n_tables; /* frames with content */
 	int64_t bookkeeping;
 	uint64_t visit; /* number of the last um_for_each_page() */
 
@@ -61,7 +64,7 @@ struct um_frame *um_frame_find(const struct um_frame_table *t, uint64_t gfn);
 struct um_frame *um_frame_get(struct um_mmu *mmu, struct um_frame_table *t, uint64_t gfn);
 void um_frame_table_free(struct um_frame_table *t);
 bool um_frame_know(struct um_mmu *mmu, struct um_frame *frame);
-void um_frame_forget(struct um_frame *frame);
+void um_frame_forget(struct um_mmu *mmu, struct um_frame *frame);
 void um_frame_write(struct um_frame *frame, unsigned int offset, unsigned int size, uint64_t val);
 void um_rmap_add(struct um_mmu *mmu, struct um_page *page, unsigned int index);
 void um_rmap_remove(struct um_mmu *mmu, struct um_page *page, unsigned int index);

@@ -108,9 +108,7 @@ unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync
 			changed += sync_entry(mmu, page, i);
 	}
 	s->resync.changed += changed;
-	if (changed)
-		mmu->count[UM_flush_local]++;
-	else
+	if (!changed)
 		mmu->count[UM_tables_in_vain]++;
 	return changed;
 }
@@ -120,7 +118,7 @@ static unsigned int entry_bytes(const struct um_page *page)
 	return page->role & UT_ROLE_4BYTE ? 4 : 8;
 }
 
-bool um_write_misaligned(const struct um_page *page, const struct ut_write *w, bool byte_ok)
+static bool write_misaligned(const struct um_page *page, const struct ut_write *w, bool byte_ok)
 {
 	unsigned int mask = ~(entry_bytes(page) - 1);
 
@@ -129,8 +127,8 @@ bool um_write_misaligned(const struct um_page *page, const struct ut_write *w, b
 	return ((w->offset ^ (w->offset + w->size - 1)) & mask) || w->size < 4;
 }
 
-void um_write_entries(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
-		      const struct ut_write *w, bool reinstall)
+static void write_entries(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
+			  const struct ut_write *w, bool reinstall)
 {
 	unsigned int first = w->offset / 8, last = (w->offset + w->size - 1) / 8;
 
@@ -138,14 +136,42 @@ void um_write_entries(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *
 		bool was = page->spt[i] & UM_SPTE_P;
 
 		um_drop_entry(mmu, page, i);
-		if (was)
+		if (was) {
 			mmu->count[UM_entries_fixed]++;
+			mmu->count[UM_flush_remote]++;
+		}
 		um_shadow(mmu)->resync.compared++;
 		um_shadow(mmu)->resync.changed += was;
 		if (reinstall && ut_role_level(page->role) == 1 &&
 		    um_install_entry(mmu, vcpu, page, i))
 			mmu->count[UM_entries_reinstalled]++;
 	}
+}
+
+struct write {
+	struct um_vcpu *vcpu;
+	const struct ut_write *w;
+	const struct um_write_rule *rule;
+};
+
+static void write_page(struct um_mmu *mmu, struct um_page *page, void *ctx)
+{
+	const struct write *c = ctx;
+	const struct um_write_rule *rule = c->rule;
+	bool flooded = rule->flooded || (rule->page_flooded && rule->page_flooded(page));
+
+	if (flooded || write_misaligned(page, c->w, rule->byte_ok))
+		um_zap_page(mmu, page, flooded);
+	else
+		write_entries(mmu, c->vcpu, page, c->w, rule->reinstall);
+}
+
+void um_write_frame(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+		    const struct ut_write *w, const struct um_write_rule *rule)
+{
+	struct write c = { .vcpu = vcpu, .w = w, .rule = rule };
+
+	um_for_each_page(mmu, frame, write_page, &c);
 }
 
 void um_fix_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,

@@ -74,33 +74,17 @@ static bool page_flooded(struct um_page *page)
 	return ut_role_level(page->role) > 1 && ++p->writes >= FLOODED;
 }
 
-struct written {
-	struct um_vcpu *vcpu;
-	const struct ut_write *w;
-	bool flooded;
-};
-
-static void page_written(struct um_mmu *mmu, struct um_page *page, void *ctx)
-{
-	const struct sow *s = mmu->state;
-	const struct written *c = ctx;
-	bool flooded = c->flooded || (s->flood == FLOOD_PAGE && page_flooded(page));
-
-	if (flooded || um_write_misaligned(page, c->w, s->byte_writes))
-		um_zap_page(mmu, page, flooded);
-	else
-		um_write_entries(mmu, c->vcpu, page, c->w, s->reinstall);
-}
-
 static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			  const struct ut_write *w)
 {
 	const struct sow *s = mmu->state;
-	struct written c = { .vcpu = vcpu, .w = w };
+	struct um_write_rule rule = { .byte_ok = s->byte_writes, .reinstall = s->reinstall };
 
 	if (s->flood == FLOOD_VCPU)
-		c.flooded = um_flood_written(mmu, vcpu->priv, frame->gfn);
-	um_for_each_page(mmu, frame, page_written, &c);
+		rule.flooded = um_flood_written(mmu, vcpu->priv, frame->gfn);
+	else if (s->flood == FLOOD_PAGE)
+		rule.page_flooded = page_flooded;
+	um_write_frame(mmu, vcpu, frame, w, &rule);
 	um_flood_installed(vcpu->priv, frame, w);
 }
 

@@ -17,7 +17,7 @@
 #define MAX_PREV_ROOTS 64
 #define FLOODED 3
 #define CR4_RESET_BITS                                                                             \
-	(UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | (1ull << 22))
+	(UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | UT_CR4_PKE)
 
 struct bm {
 	unsigned int prev_roots;
@@ -197,15 +197,20 @@ static void clear_path(const struct batch *b, int at)
 
 static void protect_batch(struct um_mmu *mmu, const struct batch *b)
 {
+	unsigned int lost = 0;
+
 	for (int i = 0; i < b->n; i++) {
 		if (b->steps[i].page->unsync)
-			um_write_protect(mmu, b->steps[i].page->frame);
+			lost += um_write_protect(mmu, b->steps[i].page->frame);
 	}
+	if (lost)
+		mmu->count[UM_flush_remote]++;
 }
 
 /* Bring everything below a page in step (mmu_sync_children()). */
 static void sync_children(struct um_mmu *mmu, struct um_page *top)
 {
+	unsigned int changed = 0;
 	struct batch b;
 
 	while (next_batch(mmu, &b, top)) {
@@ -213,10 +218,12 @@ static void sync_children(struct um_mmu *mmu, struct um_page *top)
 		for (int i = 0; i < b.n; i++) {
 			if (!b.steps[i].page->unsync)
 				continue;
-			um_sync_page(mmu, b.steps[i].page, UM_SYNC_PROTECTED);
+			changed += um_sync_page(mmu, b.steps[i].page, UM_SYNC_PROTECTED);
 			clear_path(&b, i);
 		}
 	}
+	if (changed)
+		mmu->count[UM_flush_remote]++;
 }
 
 static void sync_root(struct um_mmu *mmu, struct um_page *root, enum um_cause cause)
@@ -280,8 +287,8 @@ static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fram
 	if (!match || match->gone)
 		return;
 	um_resync_begin(mmu, UM_CAUSE_link);
-	if (match->unsync)
-		um_sync_page(mmu, match, UM_SYNC_TRANSIENT);
+	if (match->unsync && um_sync_page(mmu, match, UM_SYNC_TRANSIENT))
+		mmu->count[UM_flush_remote]++;
 	sync_children(mmu, match);
 	um_resync_end(mmu);
 	((struct bm_page *)match->priv)->writes = 0;
@@ -326,29 +333,19 @@ static void page_zapping(struct um_mmu *mmu, struct um_page *page)
 	}
 }
 
-struct written {
-	struct um_vcpu *vcpu;
-	const struct ut_write *w;
-};
-
-static void page_written(struct um_mmu *mmu, struct um_page *page, void *ctx)
+static bool page_flooded(struct um_page *page)
 {
-	const struct written *c = ctx;
 	struct bm_page *p = page->priv;
-	bool flooded = ut_role_level(page->role) > 1 && ++p->writes >= FLOODED;
 
-	if (flooded || um_write_misaligned(page, c->w, true))
-		um_zap_page(mmu, page, flooded);
-	else
-		um_write_entries(mmu, c->vcpu, page, c->w, false);
+	return ut_role_level(page->role) > 1 && ++p->writes >= FLOODED;
 }
 
 static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			  const struct ut_write *w)
 {
-	struct written c = { .vcpu = vcpu, .w = w };
+	static const struct um_write_rule rule = { .byte_ok = true, .page_flooded = page_flooded };
 
-	um_for_each_page(mmu, frame, page_written, &c);
+	um_write_frame(mmu, vcpu, frame, w, &rule);
 }
 
 static void page_used(struct um_mmu *mmu, struct um_page *page)
@@ -408,6 +405,7 @@ static void switch_root(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 	push_prev(s, v, vcpu->root, old);
 	if (cached) {
 		mmu->count[UM_roots_cached]++;
+		((struct bm_page *)cached->priv)->writes = 0;
 		um_set_root(mmu, vcpu, cached);
 	} else {
 		um_load_root(mmu, vcpu);

@@ -86,6 +86,7 @@ enum ut_kind {
 #define UT_CR4_PCIDE (1ull << 17)
 #define UT_CR4_SMEP (1ull << 20)
 #define UT_CR4_SMAP (1ull << 21)
+#define UT_CR4_PKE (1ull << 22)
 #define UT_CR3_NOFLUSH (1ull << 63)
 #define UT_CR3_PCID 0xfffull
 #define UT_EFER_LME (1ull << 8)

@@ -425,8 +425,8 @@ static void sync_on_write(void **state)
 
 static void oos_per_root(void **state)
 {
-	static const char *const options[] = { "globals=7", "globals=0", "globals=1", "sync=both",
-					       NULL };
+	static const char *const options[] = { "globals=7", "globals=0", "globals=1",
+					       "sync=left", "sync=both", NULL };
 
 	(void)state;
 	live_all("oos-per-root", true, options);
