@@ -73,7 +73,7 @@ static void print_help(void)
 	     "                      shadowed before are unknown until it uses them again\n"
 	     "      --exact         record every write: keep the guest's shadow tables in step, "
 	     "with\n"
-	     "                      the module of collector/exact; the guest runs several times "
+	     "                      the module of collector/exact; the guest runs up to four times "
 	     "slower\n"
 	     "  -m, --ring SIZE     room for events not yet written, 64k to 1G (default 64M)\n"
 	     "  -v, --verbose       say which hooks are missing, and what libbpf says\n"

@@ -170,7 +170,7 @@ static int check_request(struct request *rq)
 	struct ut_error err;
 
 	if (!rq->n_files)
-		return cli_usage("replay", "which trace?");
+		return cli_usage("replay", "which trace? name at least one file");
 	if (to_stdout && rq->format != FORMAT_DEFAULT && rq->format != FORMAT_JSON)
 		return cli_usage("replay", "-o - and --format both want standard output");
 	if (to_stdout) {

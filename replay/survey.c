@@ -155,8 +155,7 @@ static void warn_of(const struct ur_survey *s, const struct ut_error *damage, in
 		    struct ur_warnings *w)
 {
 	if (end < 0)
-		ur_warn(w, "%s; the results cover the %" PRIu64 " events before that", damage->text,
-			s->events);
+		ur_warn(w, "%s; the results rest on %" PRIu64 " events", damage->text, s->events);
 	else if (!s->complete)
 		ur_warn(w, "%s: the capture was not finished; its last events may be missing",
 			s->path);
