@@ -62,7 +62,7 @@ static int no_record(void *arg, const void *data, size_t size)
 }
 
 /* The only proof that a hook works is to attach it. No process is a target, so nothing is recorded. */
-static bool check_hooks(const struct host *h, bool verbose)
+static bool check_hooks(const struct host *h, bool verbose, size_t *missing)
 {
 	struct capture_options options = { .ring_bytes = RING_BYTES,
 					   .verbose = verbose,
@@ -70,7 +70,6 @@ static bool check_hooks(const struct host *h, bool verbose)
 	struct capture *c;
 	struct ut_error err;
 	char name[HOST_TEXT], text[HOST_TEXT * 2];
-	size_t missing = 0;
 
 	c = capture_start(h, &options, &err);
 	if (!c)
@@ -80,13 +79,13 @@ static bool check_hooks(const struct host *h, bool verbose)
 
 		if (!why)
 			continue;
-		missing++;
+		++*missing;
 		snprintf(text, sizeof(text), "%s: %s; traces will lack %s",
 			 host_hook_name(&collector_hooks[i], name), why,
 			 collector_hooks[i].without);
 		say(false, "hook", text, NULL);
 	}
-	snprintf(text, sizeof(text), "%zu of %zu hooks attached", collector_n_hooks - missing,
+	snprintf(text, sizeof(text), "%zu of %zu hooks attached", collector_n_hooks - *missing,
 		 collector_n_hooks);
 	say(true, "BPF programs", text, NULL);
 	capture_free(c);
@@ -106,7 +105,8 @@ static void check_exact(const struct host *h)
 		    "make -C collector/exact, then insmod collector/exact/unsync_exact.ko");
 }
 
-static bool examine(const struct host *h, bool verbose)
+/* Can this host capture? @missing_hooks: what it can do without, at a loss. */
+static bool examine(const struct host *h, bool verbose, size_t *missing_hooks)
 {
 	bool ok = true, root = geteuid() == 0;
 
@@ -128,7 +128,7 @@ static bool examine(const struct host *h, bool verbose)
 			  "Linux 5.17 or later is needed");
 	}
 	if (h->kvm_has_btf && h->has_role && h->known_memslots)
-		ok &= check_hooks(h, verbose);
+		ok &= check_hooks(h, verbose, missing_hooks);
 	check_exact(h);
 	return ok;
 }
@@ -148,6 +148,7 @@ int cli_doctor(int argc, char **argv)
 					       { "help", 0, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	bool verbose = false, ok;
+	size_t missing_hooks = 0;
 	struct host host;
 	int c;
 
@@ -168,8 +169,14 @@ int cli_doctor(int argc, char **argv)
 	if (optind < argc)
 		return cli_usage("doctor", "'%s' is not expected", argv[optind]);
 	host_probe(&host);
-	ok = examine(&host, verbose);
+	ok = examine(&host, verbose, &missing_hooks);
 	host_release(&host);
-	puts(ok ? "Native captures work on this host." : "Captures do not work on this host.");
+	if (!ok)
+		puts("Captures do not work on this host.");
+	else if (missing_hooks)
+		puts("Native captures work on this host, but lack what the missing hooks would "
+		     "tell.");
+	else
+		puts("Native captures work on this host.");
 	return ok ? EXIT_OK : EXIT_FAILED;
 }
