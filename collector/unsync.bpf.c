@@ -60,6 +60,7 @@ struct vcpu {
 	__u64 exit_ns;
 	__u64 resync_ns;
 	__u32 resync_pages;
+	__u32 tgid; /* thread ids are used again */
 	__u32 exit_reason, exit_isa;
 	__u16 vm, id;
 	bool state_known;
@@ -73,6 +74,11 @@ struct vm {
 	__u32 tgid;
 	__u16 id;
 	__u16 pad;
+};
+
+struct process {
+	__u64 vms; /* how many it has */
+	__u64 sum; /* of their addresses: of a single one, its address */
 };
 
 struct {
@@ -96,13 +102,13 @@ struct {
 	__type(value, struct vm);
 } vms SEC(".maps");
 
-/* The VM of a process; 0 if it has several. */
+/* By process that has VMs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u32);
-	__type(value, __u64);
-} process_vm SEC(".maps");
+	__type(value, struct process);
+} processes SEC(".maps");
 
 /* By thread id. */
 struct {
@@ -227,9 +233,11 @@ static __always_inline bool is_target(__u32 tgid)
 
 static __always_inline struct vcpu *this_vcpu(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tid = id;
+	struct vcpu *c = stopped ? NULL : bpf_map_lookup_elem(&vcpus, &tid);
 
-	return stopped ? NULL : bpf_map_lookup_elem(&vcpus, &tid);
+	return c && c->tgid == id >> 32 ? c : NULL;
 }
 
 static __always_inline struct vm *known_vm(__u64 kvm)
@@ -237,12 +245,35 @@ static __always_inline struct vm *known_vm(__u64 kvm)
 	return stopped ? NULL : bpf_map_lookup_elem(&vms, &kvm);
 }
 
+static __always_inline void count_vm(__u32 tgid, __u64 kvm)
+{
+	struct process first = { .vms = 1, .sum = kvm }, *p;
+
+	if (!bpf_map_update_elem(&processes, &tgid, &first, BPF_NOEXIST))
+		return;
+	p = bpf_map_lookup_elem(&processes, &tgid);
+	if (!p)
+		return;
+	__sync_fetch_and_add(&p->vms, 1);
+	__sync_fetch_and_add(&p->sum, kvm);
+}
+
+static __always_inline void uncount_vm(__u32 tgid, __u64 kvm)
+{
+	struct process *p = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (!p)
+		return;
+	__sync_fetch_and_add(&p->sum, -kvm);
+	if (__sync_fetch_and_add(&p->vms, -1ull) == 1)
+		bpf_map_delete_elem(&processes, &tgid);
+}
+
 /* The VM with this address, made known if it is new and belongs to a target. */
 static __noinline struct vm *vm_of(__u64 kvm)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct vm *vm = bpf_map_lookup_elem(&vms, &kvm), new = {};
-	__u64 *known, none = 0;
 	struct rec_vm *r;
 
 	if (vm || !is_target(tgid))
@@ -253,8 +284,7 @@ static __noinline struct vm *vm_of(__u64 kvm)
 		/* Another thread was faster, or there are too many. */
 		return bpf_map_lookup_elem(&vms, &kvm);
 	}
-	known = bpf_map_lookup_elem(&process_vm, &tgid);
-	bpf_map_update_elem(&process_vm, &tgid, known ? &none : &kvm, BPF_ANY);
+	count_vm(tgid, kvm);
 
 	r = RESERVE(struct rec_vm, UT_VM, new.id, UT_NO_VCPU);
 	if (r) {
@@ -287,18 +317,26 @@ static __noinline struct vcpu *adopt(struct kvm_vcpu *vcpu)
 		return NULL;
 	c->vcpu = (__u64)vcpu;
 	c->kvm = (__u64)vcpu->kvm;
+	c->tgid = id >> 32;
 	c->vm = vm->id;
 	c->id = vcpu->vcpu_id;
 	return c;
 }
 
-/* The state of a vCPU whose thread this is; NULL if its process is no target. */
+/*
+ * The state of a vCPU whose thread this is; NULL if its process is no target. Addresses are used
+ * again when a VM follows another, its number is not.
+ */
 static __always_inline struct vcpu *enter(struct kvm_vcpu *vcpu)
 {
 	struct vcpu *c = this_vcpu();
+	struct vm *vm;
 
-	if (c && c->vcpu == (__u64)vcpu)
-		return c;
+	if (c && c->vcpu == (__u64)vcpu) {
+		vm = known_vm((__u64)vcpu->kvm);
+		if (vm && vm->id == c->vm)
+			return c;
+	}
 	return adopt(vcpu);
 }
 
@@ -312,8 +350,9 @@ static __always_inline bool find_who(struct who *who, __u32 kind)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct vcpu *c = this_vcpu();
+	struct process *p;
 	struct vm *vm;
-	__u64 *kvm;
+	__u64 kvm;
 
 	if (c) {
 		who->kvm = c->kvm;
@@ -323,13 +362,14 @@ static __always_inline bool find_who(struct who *who, __u32 kind)
 	}
 	if (!is_target(tgid))
 		return false;
-	kvm = bpf_map_lookup_elem(&process_vm, &tgid);
-	vm = kvm && *kvm ? bpf_map_lookup_elem(&vms, kvm) : NULL;
+	p = bpf_map_lookup_elem(&processes, &tgid);
+	kvm = p && p->vms == 1 ? p->sum : 0;
+	vm = kvm ? bpf_map_lookup_elem(&vms, &kvm) : NULL;
 	if (!vm) {
 		count_lost(UT_LOST_NO_CONTEXT, kind);
 		return false;
 	}
-	who->kvm = *kvm;
+	who->kvm = kvm;
 	who->vm = vm->id;
 	who->vcpu = UT_NO_VCPU;
 	return true;
@@ -1059,8 +1099,6 @@ int BPF_PROG(destroy_vm, struct kvm *kvm)
 	struct vm *vm = known_vm(key);
 	struct kvm_vm_stat *stat = &kvm->stat;
 	struct rec_stats *r;
-	__u64 *of_process;
-	__u32 tgid;
 	int i = 0;
 
 	if (!vm)
@@ -1073,10 +1111,7 @@ int BPF_PROG(destroy_vm, struct kvm *kvm)
 		submit(r);
 	}
 	put_value(UT_VM_GONE, vm->id, UT_NO_VCPU, 0, 0);
-	tgid = vm->tgid;
-	of_process = bpf_map_lookup_elem(&process_vm, &tgid);
-	if (of_process && *of_process == key)
-		bpf_map_delete_elem(&process_vm, &tgid);
+	uncount_vm(vm->tgid, key);
 	bpf_map_delete_elem(&vms, &key);
 	return 0;
 }
@@ -1087,6 +1122,8 @@ int BPF_PROG(destroy_vcpu, struct kvm_vcpu *vcpu)
 	__u64 key = (__u64)vcpu->kvm;
 	struct vm *vm = known_vm(key);
 	struct kvm_vcpu_stat *stat = &vcpu->stat;
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct vcpu *c = this_vcpu();
 	struct rec_stats *r;
 	int i = 0;
 
@@ -1099,5 +1136,8 @@ int BPF_PROG(destroy_vcpu, struct kvm_vcpu *vcpu)
 		submit(r);
 	}
 	put_value(UT_VM_GONE, vm->id, vcpu->vcpu_id, 0, 0);
+	/* Another thread's state stays, and is found out of date when that thread runs a vCPU again. */
+	if (c && c->vcpu == (__u64)vcpu)
+		bpf_map_delete_elem(&vcpus, &tid);
 	return 0;
 }
