@@ -160,10 +160,21 @@ out:
 
 /* ---- opening ---- */
 
+/*
+ * Where the file is if @path is a link to it, so that what holds for a file holds for that one.
+ * Returns NULL without memory.
+ */
+static char *follow(const char *path)
+{
+	char *where = realpath(path, NULL);
+
+	return where ? where : strdup(path);
+}
+
 static int open_output(const char *path, struct ut_error *err)
 {
+	int fd, how = O_EXCL;
 	struct stat st;
-	int fd;
 
 	if (!strcmp(path, "-")) {
 		fd = dup(STDOUT_FILENO);
@@ -172,11 +183,15 @@ static int open_output(const char *path, struct ut_error *err)
 		return fd;
 	}
 	/* A new inode: an old file, or whoever has it open, keeps its own content and permissions. */
-	if (!lstat(path, &st) && S_ISREG(st.st_mode) && unlink(path)) {
-		ut_error_set(err, "%s: cannot replace: %s", path, strerror(errno));
-		return -1;
+	if (!lstat(path, &st)) {
+		if (!S_ISREG(st.st_mode)) {
+			how = O_TRUNC; /* a device, or what has no name but this */
+		} else if (unlink(path)) {
+			ut_error_set(err, "%s: cannot replace: %s", path, strerror(errno));
+			return -1;
+		}
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | how, 0600);
 	if (fd < 0)
 		ut_error_set(err, "%s: cannot create: %s", path, strerror(errno));
 	return fd;
@@ -198,10 +213,13 @@ struct ut_writer *ut_writer_open(const char *path, const struct ut_header *heade
 				 struct ut_error *err)
 {
 	struct ut_writer *w = calloc(1, sizeof(*w));
+	char *where = follow(path);
 	struct stat st;
 
-	if (!w) {
+	if (!w || !where) {
 		ut_error_set(err, "%s: out of memory", path);
+		free(where);
+		free(w);
 		return NULL;
 	}
 	w->fd = -1;
@@ -221,15 +239,18 @@ struct ut_writer *ut_writer_open(const char *path, const struct ut_header *heade
 	}
 	ut_encode_begin(w->codec);
 	ut_writer_set_level(w, DEFAULT_LEVEL);
-	w->fd = open_output(path, err);
+	w->fd = open_output(strcmp(path, "-") ? where : path, err);
 	if (w->fd < 0)
 		goto fail;
-	if (!write_header(w, header, err))
+	if (!write_header(w, header, err)) {
+		free(where);
 		return w;
+	}
 	/* Nothing half written stays; devices and pipes do. */
 	if (!fstat(w->fd, &st) && S_ISREG(st.st_mode) && strcmp(path, "-"))
-		unlink(path);
+		unlink(where);
 fail:
+	free(where);
 	writer_free(w);
 	return NULL;
 }

@@ -243,6 +243,36 @@ static void metadata_comes_back(void **state)
 	ut_reader_close(r);
 }
 
+/* What stood there, even behind a link, is replaced by a file that nobody else may read. */
+static void old_permissions_do_not_stay(void **state)
+{
+	char file[sizeof(path) + 8], link_text[sizeof(file)] = "";
+	struct stat st, old;
+	FILE *f;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s.target", path);
+	f = fopen(file, "w");
+	assert_non_null(f);
+	assert_int_equal(fchmod(fileno(f), 0644), 0);
+	assert_int_equal(symlink(file, path), 0);
+	close_writer(open_writer());
+	assert_true(readlink(path, link_text, sizeof(link_text) - 1) > 0);
+	assert_string_equal(link_text, file);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_true(st.st_size > 0);
+	assert_int_equal(fstat(fileno(f), &old), 0);
+	assert_int_equal(old.st_size, 0);
+	fclose(f);
+	/* A link to nothing yet. */
+	assert_int_equal(unlink(file), 0);
+	close_writer(open_writer());
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	unlink(file);
+}
+
 static void bad_headers_are_refused(void **state)
 {
 	static char huge[UT_HEADER_BYTES];
@@ -423,6 +453,7 @@ int main(void)
 		cmocka_unit_test_teardown(seeking_misses_nothing, remove_file),
 		cmocka_unit_test_teardown(memory_does_not_grow, remove_file),
 		cmocka_unit_test_teardown(metadata_comes_back, remove_file),
+		cmocka_unit_test_teardown(old_permissions_do_not_stay, remove_file),
 		cmocka_unit_test_teardown(bad_headers_are_refused, remove_file),
 		cmocka_unit_test_teardown(ill_formed_events_are_refused, remove_file),
 		cmocka_unit_test_teardown(many_pages_and_texts, remove_file),
