@@ -40,7 +40,8 @@
  *
  * One command a write. Errors: EINVAL (no such command, or pid before arg), EBUSY (arg given twice
  * with different names), ENOENT (this kernel has no such function, or kvm is not loaded), ESRCH (no
- * such process), EEXIST (already a target), ENOSPC (too many), ENODEV (kvm went away).
+ * such process), EEXIST (already a target), ENOSPC (too many that have not ended), ENODEV
+ * (kvm went away).
  *
  * Tables that are out of sync when a VM becomes a target stay so until KVM syncs or zaps them, at
  * the next flush.
@@ -181,6 +182,37 @@ static struct pid *exact_find_tgid(pid_t nr)
 	return tgid;
 }
 
+static bool exact_has_ended(struct pid *tgid)
+{
+	bool ended;
+
+	rcu_read_lock();
+	ended = !pid_task(tgid, PIDTYPE_TGID);
+	rcu_read_unlock();
+	return ended;
+}
+
+static void exact_drop_ended(struct exact_session *session)
+{
+	struct exact_target *target, *next;
+	LIST_HEAD(ended);
+
+	list_for_each_entry_safe(target, next, &session->targets, own) {
+		if (!exact_has_ended(target->tgid))
+			continue;
+		list_del_rcu(&target->node);
+		list_move(&target->own, &ended);
+		session->count--;
+	}
+	if (list_empty(&ended))
+		return;
+	synchronize_rcu();
+	list_for_each_entry_safe(target, next, &ended, own) {
+		put_pid(target->tgid);
+		kfree(target);
+	}
+}
+
 static int exact_add_target(struct exact_session *session, const char *number)
 {
 	struct exact_target *target, *other;
@@ -191,9 +223,6 @@ static int exact_add_target(struct exact_session *session, const char *number)
 		return -EINVAL;
 	if (!exact_active())
 		return -ENODEV;
-	if (session->count >= EXACT_MAX_TARGETS)
-		return -ENOSPC;
-
 	target = kzalloc(sizeof(*target), GFP_KERNEL);
 	if (!target)
 		return -ENOMEM;
@@ -209,6 +238,12 @@ static int exact_add_target(struct exact_session *session, const char *number)
 			err = -EEXIST;
 			goto put;
 		}
+	}
+	if (session->count >= EXACT_MAX_TARGETS)
+		exact_drop_ended(session);
+	if (session->count >= EXACT_MAX_TARGETS) {
+		err = -ENOSPC;
+		goto put;
 	}
 	list_add_tail_rcu(&target->node, &exact_targets);
 	list_add_tail(&target->own, &session->targets);
