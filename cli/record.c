@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* unsync record: from a running guest to a trace. */
-#define _GNU_SOURCE /* pipe2() */
+#define _GNU_SOURCE /* pipe2(), strchrnul() */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -284,20 +286,41 @@ static int open_writer(struct recording *r)
 	return r->writer ? 0 : -1;
 }
 
+static void forget_ended(struct recording *r)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->n_pids; i++) {
+		if (!kill(r->pids[i], 0) || errno != ESRCH)
+			r->pids[n++] = r->pids[i];
+	}
+	r->n_pids = n;
+}
+
 /* A guest that starts in another process than expected is kept in step from here on. */
 static int keep_in_step(struct recording *r, pid_t pid)
 {
+	int ret;
+
 	if (r->exact < 0)
 		return 0;
+	forget_ended(r);
 	for (unsigned int i = 0; i < r->n_pids; i++) {
 		if (r->pids[i] == pid)
 			return 0;
 	}
 	if (r->n_pids == MAX_PIDS)
-		return ut_error_set(&r->err, "--exact: more than %d processes with guests",
+		return ut_error_set(&r->err, "--exact: more than %d processes with guests at a time",
 				    MAX_PIDS);
-	r->pids[r->n_pids++] = pid;
-	return exact_add(r->exact, pid, &r->err);
+	ret = exact_add(r->exact, pid, &r->err);
+	if (ret < 0)
+		return ret;
+	if (!ret) {
+		r->pids[r->n_pids++] = pid;
+		return 0;
+	}
+	cli_warn("process %d ended before its guest was kept in step", (int)pid);
+	return 0;
 }
 
 static int take_event(void *arg, const struct ut_event *e)
@@ -540,11 +563,10 @@ static int start_capture(struct recording *r)
 	r->start = now_ns();
 	assemble.start = r->start;
 	r->assembler = assembler_new(&assemble);
-	if (!r->assembler)
-		return ut_error_set(&r->err, "out of memory");
-	return open_writer(r);
+	return r->assembler ? 0 : ut_error_set(&r->err, "out of memory");
 }
 
+/* The file comes last: until all else is ready, the one that it replaces stays. */
 static int start_target(struct recording *r)
 {
 	pid_t pid = r->opt->pid;
@@ -554,18 +576,63 @@ static int start_target(struct recording *r)
 			return -1;
 		pid = r->child.pid;
 	}
-	if (capture_add_target(r->capture, pid, &r->err) || keep_in_step(r, pid))
+	if (capture_add_target(r->capture, pid, &r->err) || keep_in_step(r, pid) || open_writer(r))
 		return -1;
 	return r->opt->command ? release_child(&r->child, r->opt->command[0], &r->err) : 0;
 }
 
+/* As execvp() looks for it. Returns 0 or an errno. */
+static int find_command(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	char file[PATH_MAX];
+	struct stat st;
+	int ret = ENOENT;
+
+	if (!*name)
+		return ENOENT;
+	if (!path)
+		path = "/bin:/usr/bin";
+	if (strchr(name, '/'))
+		path = "";
+	for (;; path = end + 1) {
+		end = strchrnul(path, ':');
+		if ((size_t)snprintf(file, sizeof(file), "%.*s%s%s", (int)(end - path), path,
+				     end > path ? "/" : "", name) < sizeof(file) &&
+		    !stat(file, &st)) {
+			if (S_ISREG(st.st_mode) && !access(file, X_OK))
+				return 0;
+			ret = EACCES;
+		}
+		if (!*end)
+			return ret;
+	}
+}
+
+/* Before anything is replaced. */
 static int check_files(const struct options *opt)
 {
+	int e;
+
 	if (opt->pid && kill(opt->pid, 0) && errno == ESRCH)
 		return cli_fail("no process %d", (int)opt->pid);
 	if (strcmp(opt->output, "-") && !opt->force && !access(opt->output, F_OK))
 		return cli_fail("%s: exists; -f replaces it", opt->output);
+	e = opt->command ? find_command(opt->command[0]) : 0;
+	if (e)
+		return cli_fail("cannot run '%s': %s", opt->command[0], strerror(e));
 	return 0;
+}
+
+/* A device or pipe stays; a link to a file does, too, without the file. */
+static void remove_output(const char *path)
+{
+	char *where = realpath(path, NULL);
+	struct stat st;
+
+	if (where && !stat(where, &st) && S_ISREG(st.st_mode))
+		unlink(where);
+	free(where);
 }
 
 int cli_record(int argc, char **argv)
@@ -597,7 +664,7 @@ int cli_record(int argc, char **argv)
 	drop_child(&r.child);
 	/* Of a command that did not even start there is nothing to keep. */
 	if (failed && r.writer && !r.started && strcmp(opt.output, "-"))
-		unlink(opt.output);
+		remove_output(opt.output);
 	if (failed) {
 		status = cli_fail("%s", r.err.text);
 	} else {

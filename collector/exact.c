@@ -15,14 +15,20 @@ bool exact_loaded(void)
 	return !access(DEVICE, F_OK);
 }
 
+/* Returns 0 or a negative errno. */
 static int tell(int fd, const char *text, struct ut_error *err)
 {
+	int e;
+
 	if (write(fd, text, strlen(text)) >= 0)
 		return 0;
-	return ut_error_set(err, DEVICE ": %s: %s", text,
-			    errno == EEXIST   ? "another capture holds it"
-			    : errno == ENOENT ? "this kernel's KVM has no function that it knows"
-					      : strerror(errno));
+	e = errno;
+	ut_error_set(err, DEVICE ": %s: %s", text,
+		     e == EEXIST   ? "another capture holds it"
+		     : e == ENOENT ? "this kernel's KVM has no function that it knows"
+		     : e == ENOSPC ? "too many processes with guests at a time"
+				   : strerror(e));
+	return -e;
 }
 
 int exact_open(const struct host *host, struct ut_error *err)
@@ -52,9 +58,11 @@ int exact_open(const struct host *host, struct ut_error *err)
 int exact_add(int fd, pid_t pid, struct ut_error *err)
 {
 	char text[32];
+	int ret;
 
 	snprintf(text, sizeof(text), "pid=%d", (int)pid);
-	return tell(fd, text, err);
+	ret = tell(fd, text, err);
+	return ret == -ESRCH ? 1 : ret ? -1 : 0;
 }
 
 int exact_read(int fd, struct exact_counts *counts)

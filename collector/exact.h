@@ -34,9 +34,12 @@ bool exact_loaded(void);
 int exact_open(const struct host *host, struct ut_error *err);
 
 /**
- * exact_add() - keep the guests of a process in step; once more for the same one does no harm
+ * exact_add() - keep the guests of a process in step; once only for each
+ * @err: set unless 0 is returned
  *
- * Return: 0 or -1.
+ * The module forgets processes that have ended.
+ *
+ * Return: 0; 1 if there is no such process (any more); or -1.
  */
 int exact_add(int fd, pid_t pid, struct ut_error *err);
 
