@@ -310,8 +310,8 @@ static int keep_in_step(struct recording *r, pid_t pid)
 			return 0;
 	}
 	if (r->n_pids == MAX_PIDS)
-		return ut_error_set(&r->err, "--exact: more than %d processes with guests at a time",
-				    MAX_PIDS);
+		return ut_error_set(
+			&r->err, "--exact: more than %d processes with guests at a time", MAX_PIDS);
 	ret = exact_add(r->exact, pid, &r->err);
 	if (ret < 0)
 		return ret;
