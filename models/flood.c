@@ -21,6 +21,11 @@ bool um_flood_written(struct um_mmu *mmu, struct um_flood *flood, uint64_t gfn)
 	return false;
 }
 
+bool um_page_flood_written(struct um_page_flood *flood, const struct um_page *page)
+{
+	return ut_role_level(page->role) > 1 && ++flood->writes >= FLOODED;
+}
+
 void um_flood_installed(struct um_flood *flood, const struct um_frame *frame,
 			const struct ut_write *w)
 {

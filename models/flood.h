@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The flood ("fork") detector of 2007 to 2011, which any design that emulates table writes had: each
- * vCPU remembers the table that it wrote last; the third write in a row to the same one, with no sign
- * that the guest used the entry installed before, says that the table is being filled or torn down in
- * bulk and is better not shadowed. Any ordinary fault begins anew. (Commits 86a5ba025d0, 1b7fcd3263e;
- * kvm_mmu_pte_write() of Linux 2.6.27.)
+ * Flood ("fork") detectors: a table that is being filled or torn down in bulk is better not shadowed.
+ *
+ * The one of 2007 to 2011, which any design that emulates table writes had: each vCPU remembers the
+ * table that it wrote last; the third write in a row to the same one, with no sign that the guest used
+ * the entry installed before, zaps it. Any ordinary fault begins anew. (Commits 86a5ba025d0,
+ * 1b7fcd3263e; kvm_mmu_pte_write() of Linux 2.6.27.)
+ *
+ * The one since 2011: each non-leaf shadow page counts emulated writes since a fault passed through it,
+ * and goes at the third. (detect_write_flooding() of Linux 6.1.)
  */
 #ifndef UNSYNC_MODELS_FLOOD_H
 #define UNSYNC_MODELS_FLOOD_H
@@ -42,5 +46,17 @@ static inline void um_flood_reset(struct um_flood *flood)
 {
 	flood->writes = 0;
 }
+
+/* State of one shadow page; zeroed to begin with, and by whoever sees a fault pass through it. */
+struct um_page_flood {
+	unsigned int writes;
+};
+
+/**
+ * um_page_flood_written() - an emulated write to a shadow page is under way
+ *
+ * Return: whether the page should be zapped; never for leaf tables.
+ */
+bool um_page_flood_written(struct um_page_flood *flood, const struct um_page *page);
 
 #endif

@@ -318,6 +318,12 @@ static void on_page_new(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct u
 		learn(mmu, vcpu, frame, p);
 }
 
+static void zap_recorded(struct um_mmu *mmu, struct um_page *page, void *unused)
+{
+	(void)unused;
+	um_zap_recorded(mmu, page);
+}
+
 /*
  * The recorded host gave a page up: no model may keep it, as the trace tells nothing of it from here
  * on. With the host's last page of a frame its content becomes unknown.
@@ -337,13 +343,7 @@ static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 	}
 	if ((p->role & UT_ROLE_DIRECT) || (frame->host_pages && --frame->host_pages))
 		return;
-	for (struct um_page *page = frame->pages, *next; page; page = next) {
-		next = page->next_of_gfn;
-		if (!(page->role & UT_ROLE_DIRECT)) {
-			um_zap_recorded(mmu, page);
-			next = frame->pages;
-		}
-	}
+	um_for_each_page(mmu, frame, zap_recorded, NULL);
 	um_frame_forget(mmu, frame);
 }
 

@@ -387,11 +387,6 @@ unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync
 void um_zap_page(struct um_mmu *mmu, struct um_page *page, bool flood);
 
 /**
- * um_zap_frame() - zap every non-direct shadow page of a frame
- */
-void um_zap_frame(struct um_mmu *mmu, struct um_frame *frame, bool flood);
-
-/**
  * um_drop_entry() - clear one shadow entry; a child is unlinked, not freed
  */
 void um_drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index);
@@ -434,6 +429,14 @@ void um_fix_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page
  */
 void um_for_each_page(struct um_mmu *mmu, struct um_frame *frame,
 		      void (*fn)(struct um_mmu *mmu, struct um_page *page, void *ctx), void *ctx);
+
+/**
+ * um_index() - which entry of a table of @level an address goes through
+ */
+static inline unsigned int um_index(uint64_t gva, unsigned int level)
+{
+	return (gva >> (12 + 9 * (level - 1))) & (UM_ENTRIES - 1);
+}
 
 /**
  * um_leaf_of() - walk from a root to the leaf entry for an address

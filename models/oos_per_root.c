@@ -420,7 +420,7 @@ static void fix_address(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
 
 	if (page && page->unsync)
 		um_fix_entry(mmu, vcpu, page, index);
-	index = (gva >> 12) & (UM_ENTRIES - 1);
+	index = um_index(gva, 1);
 	for (unsigned int i = 0; i < s->n_globals; i++) {
 		if (s->globals[i] && s->globals[i] != page)
 			um_fix_entry(mmu, vcpu, s->globals[i], index);

@@ -317,8 +317,8 @@ void um_bury(struct um_mmu *mmu)
  * The guest may have used entries again without the trace knowing, as the recorded host still had them.
  * The first fault in a group brings the whole group back, as all of it is present and accessed in the
  * guest's table; so there are at most as many such faults as groups, and above the leaves as entries,
- * each of which one fault links again. Entries that nobody ever used count
- * as well: it is an upper bound.
+ * each of which one fault links again. Entries that nobody ever used count as well: it is an upper
+ * bound.
  */
 static void count_refaults(struct um_mmu *mmu, const struct um_page *page)
 {
@@ -370,16 +370,6 @@ void um_for_each_page(struct um_mmu *mmu, struct um_frame *frame,
 		/* Any page may have gone meanwhile. */
 		page = frame->pages;
 	}
-}
-
-static void zap_each(struct um_mmu *mmu, struct um_page *page, void *flood)
-{
-	um_zap_page(mmu, page, *(bool *)flood);
-}
-
-void um_zap_frame(struct um_mmu *mmu, struct um_frame *frame, bool flood)
-{
-	um_for_each_page(mmu, frame, zap_each, &flood);
 }
 
 void um_set_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root)

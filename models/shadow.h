@@ -91,11 +91,6 @@ static inline uint64_t um_spte_gfn(uint64_t spte)
 	return (spte & UM_SPTE_FRAME) >> UM_FRAME_SHIFT;
 }
 
-static inline unsigned int um_index(uint64_t gva, unsigned int level)
-{
-	return (gva >> (UM_FRAME_SHIFT + UM_LEVEL_BITS * (level - 1))) & (UM_ENTRIES - 1);
-}
-
 /* Frames mapped by one entry at a level. */
 static inline uint64_t um_level_frames(unsigned int level)
 {

@@ -14,18 +14,12 @@
 #include "models/builtin.h"
 #include "models/flood.h"
 
-#define FLOODED 3
-
 enum { FLOOD_VCPU, FLOOD_PAGE, FLOOD_OFF };
 
 struct sow {
 	unsigned int flood;
 	bool reinstall;
 	bool byte_writes;
-};
-
-struct sow_page {
-	unsigned int writes; /* since a fault passed through */
 };
 
 static const struct um_option options[] = {
@@ -69,9 +63,7 @@ static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
 
 static bool page_flooded(struct um_page *page)
 {
-	struct sow_page *p = page->priv;
-
-	return ut_role_level(page->role) > 1 && ++p->writes >= FLOODED;
+	return um_page_flood_written(page->priv, page);
 }
 
 static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
@@ -91,7 +83,7 @@ static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fr
 static void page_used(struct um_mmu *mmu, struct um_page *page)
 {
 	(void)mmu;
-	((struct sow_page *)page->priv)->writes = 0;
+	((struct um_page_flood *)page->priv)->writes = 0;
 }
 
 static void fault_done(struct um_mmu *mmu, struct um_vcpu *vcpu)
@@ -145,7 +137,7 @@ const struct um_model um_sync_on_write = {
 	.options = options,
 	.state_bytes = sizeof(struct sow),
 	.vcpu_bytes = sizeof(struct um_flood),
-	.page_bytes = sizeof(struct sow_page),
+	.page_bytes = sizeof(struct um_page_flood),
 	.create = create,
 	.want_writable = want_writable,
 	.table_written = table_written,

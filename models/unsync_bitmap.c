@@ -9,13 +9,13 @@
  * Source for the behaviour: arch/x86/kvm/mmu/mmu.c and paging_tmpl.h of Linux 6.1.
  */
 #include "models/builtin.h"
+#include "models/flood.h"
 
 #include <string.h>
 
 #define WORDS (UM_ENTRIES / 64)
 #define BATCH 16 /* KVM_PAGE_ARRAY_NR: inner nodes on the way are held in it, too */
 #define MAX_PREV_ROOTS 64
-#define FLOODED 3
 #define CR4_RESET_BITS                                                                             \
 	(UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | UT_CR4_PKE)
 
@@ -27,7 +27,7 @@ struct bm {
 struct bm_page {
 	uint64_t bits[WORDS];
 	uint32_t unsync_children; /* bits set */
-	uint32_t writes;	  /* emulated, since a fault passed through */
+	struct um_page_flood flood;
 };
 
 struct prev_root {
@@ -291,7 +291,7 @@ static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fram
 		mmu->count[UM_flush_remote]++;
 	sync_children(mmu, match);
 	um_resync_end(mmu);
-	((struct bm_page *)match->priv)->writes = 0;
+	((struct bm_page *)match->priv)->flood.writes = 0;
 }
 
 static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent,
@@ -335,9 +335,7 @@ static void page_zapping(struct um_mmu *mmu, struct um_page *page)
 
 static bool page_flooded(struct um_page *page)
 {
-	struct bm_page *p = page->priv;
-
-	return ut_role_level(page->role) > 1 && ++p->writes >= FLOODED;
+	return um_page_flood_written(&((struct bm_page *)page->priv)->flood, page);
 }
 
 static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
@@ -351,7 +349,7 @@ static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fr
 static void page_used(struct um_mmu *mmu, struct um_page *page)
 {
 	(void)mmu;
-	((struct bm_page *)page->priv)->writes = 0;
+	((struct bm_page *)page->priv)->flood.writes = 0;
 }
 
 /* ---- roots ---- */
@@ -405,7 +403,7 @@ static void switch_root(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 	push_prev(s, v, vcpu->root, old);
 	if (cached) {
 		mmu->count[UM_roots_cached]++;
-		((struct bm_page *)cached->priv)->writes = 0;
+		((struct bm_page *)cached->priv)->flood.writes = 0;
 		um_set_root(mmu, vcpu, cached);
 	} else {
 		um_load_root(mmu, vcpu);
@@ -486,7 +484,7 @@ static void invlpg_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 
 	while (page) {
 		unsigned int level = ut_role_level(page->role);
-		unsigned int index = (gva >> (12 + 9 * (level - 1))) & (UM_ENTRIES - 1);
+		unsigned int index = um_index(gva, level);
 
 		mmu->count[UM_nodes_visited]++;
 		if (level == 1) {

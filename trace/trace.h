@@ -43,7 +43,7 @@ enum ut_mode {
 
 /*
  * Facts about the capture: "key=value" lines, UTF-8, keys of [a-z0-9_.]. Keys in use: tool, created,
- * kernel, cpu, machine, kvm (module and parameters), command, options, start_ns, workload.
+ * kernel, cpu, kvm (module and parameters), command, options, start_ns, workload.
  */
 struct ut_meta {
 	const char *key;
