@@ -62,7 +62,7 @@ static const char *const hows[] = {
 static const char *const causes[] = {
 	[UT_LOST_RING_FULL] = "ring-full", [UT_LOST_UNREADABLE] = "unreadable",
 	[UT_LOST_RECURSION] = "recursion", [UT_LOST_NO_CONTEXT] = "no-context",
-	[UT_LOST_IMPORT] = "import",
+	[UT_LOST_IMPORT] = "import",	   [UT_LOST_RATE] = "rate",
 };
 
 struct flag {

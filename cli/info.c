@@ -42,7 +42,7 @@ struct tally {
 	uint64_t first_ns, last_ns;
 	uint64_t how[UT_HOW_WALK + 1], old_unknown;
 	uint64_t outcome[UT_OUT_FAST + 1];
-	uint64_t lost, lost_by[UT_LOST_IMPORT + 1];
+	uint64_t lost, lost_by[UT_LOST_CAUSE_END];
 	uint16_t vm_slot[UINT16_MAX + 1]; /* place in vms plus one */
 	struct vm *vms;
 	size_t n_vms;
@@ -247,7 +247,7 @@ static const char *const outcome_names[] = {
 static const char *const cause_names[] = {
 	[UT_LOST_RING_FULL] = "ring-full", [UT_LOST_UNREADABLE] = "unreadable",
 	[UT_LOST_RECURSION] = "recursion", [UT_LOST_NO_CONTEXT] = "no-context",
-	[UT_LOST_IMPORT] = "import",
+	[UT_LOST_IMPORT] = "import",	   [UT_LOST_RATE] = "rate",
 };
 
 static const char *const cause_help[] = {
@@ -256,6 +256,7 @@ static const char *const cause_help[] = {
 	[UT_LOST_RECURSION] = "a probe hit while it was running",
 	[UT_LOST_NO_CONTEXT] = "events without a VM or vCPU",
 	[UT_LOST_IMPORT] = "lost by the recording that was imported",
+	[UT_LOST_RATE] = "beyond the rate that was asked for",
 };
 
 static const char *mode_name(uint32_t mode)
@@ -424,7 +425,7 @@ static void print_stats(const struct tally *t)
 static void print_losses(const struct tally *t)
 {
 	if (t->lost)
-		print_named("LOST", cause_names, cause_help, t->lost_by, UT_LOST_IMPORT + 1);
+		print_named("LOST", cause_names, cause_help, t->lost_by, UT_LOST_CAUSE_END);
 	else
 		printf("nothing lost\n");
 }
@@ -575,7 +576,7 @@ static void print_json(const char *file, const struct ut_header *h, const struct
 	json_exits(t);
 	json_stats(t);
 	printf(",\"lost\":%llu", (ull)t->lost);
-	json_named("lost_by_cause", cause_names, t->lost_by, UT_LOST_IMPORT + 1);
+	json_named("lost_by_cause", cause_names, t->lost_by, UT_LOST_CAUSE_END);
 	printf("}\n");
 }
 

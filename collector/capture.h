@@ -19,6 +19,7 @@
 
 struct capture_options {
 	uint64_t ring_bytes; /* rounded up to a power of two of pages */
+	uint64_t max_rate;   /* events a second of each VM, 0: any; what exceeds it is lost */
 	bool exact;	     /* refuse to start without what an exact capture needs */
 	bool attached;	     /* the targets may have been running for a while */
 	bool verbose;	     /* pass on what libbpf says */
@@ -56,6 +57,34 @@ const char *capture_missing(const struct capture *c, size_t hook);
  * Return: 0 or -1.
  */
 int capture_add_target(struct capture *c, pid_t pid, struct ut_error *err);
+
+/**
+ * capture_add_all() - record every VM of this host
+ *
+ * Return: 0 or -1.
+ */
+int capture_add_all(struct capture *c, struct ut_error *err);
+
+/**
+ * capture_read_running() - tell what the targets' VMs that run already are like
+ * @c: the capture
+ *
+ * To be called once, after the targets were added. For each VM records tell its process, its
+ * vCPUs' registers, its shadow pages with the guest tables behind them, and KVM's counters so far.
+ *
+ * Return: the number of VMs, or -1.
+ */
+int capture_read_running(struct capture *c, struct ut_error *err);
+
+/**
+ * capture_read_stats() - tell KVM's counters of the VMs that are recorded and still there
+ * @c: the capture
+ *
+ * To be called before capture_stop(). A VM that ended has told its counters by itself.
+ *
+ * Return: 0 or -1.
+ */
+int capture_read_stats(struct capture *c, struct ut_error *err);
 
 /**
  * capture_poll() - hand over the records that are there

@@ -137,7 +137,7 @@ struct rec_stats {
 };
 
 /* The per-CPU counters of what was lost: index cause * REC_KINDS + kind. */
-#define REC_LOST_SLOTS ((UT_LOST_IMPORT + 1) * REC_KINDS)
+#define REC_LOST_SLOTS (UT_LOST_CAUSE_END * REC_KINDS)
 
 /* Key and value of the map of exits, summed by the BPF program. */
 struct exit_key {

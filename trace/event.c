@@ -98,7 +98,7 @@ static const char *check_page(unsigned int kind, const struct ut_page *p)
 
 static const char *check_lost(const struct ut_lost *l)
 {
-	if (l->cause < UT_LOST_RING_FULL || l->cause > UT_LOST_IMPORT)
+	if (l->cause < UT_LOST_RING_FULL || l->cause >= UT_LOST_CAUSE_END)
 		return "a loss without a known cause";
 	return NULL;
 }

@@ -158,7 +158,7 @@ void gen_any(struct gen *g, struct ut_event *e)
 		break;
 	case UT_LOST:
 		e->lost.count = any(g);
-		e->lost.cause = (uint8_t)(1 + below(g, UT_LOST_IMPORT));
+		e->lost.cause = (uint8_t)(1 + below(g, UT_LOST_CAUSE_END - 1));
 		e->lost.kind = (uint8_t)any(g);
 		break;
 	default:
