@@ -18,7 +18,7 @@ NAMES = ("? state cr invlpg invpcid pv-flush fault write ad page-new page-found 
          "host-unsync host-sync host-resync exits vm vm-gone mark lost stat").split()
 OUTCOMES = "unknown filled reflected emulated mmio fast".split()
 HOWS = "unknown trapped window walk".split()
-CAUSES = "unknown ring-full unreadable recursion no-context import".split()
+CAUSES = "unknown ring-full unreadable recursion no-context import rate".split()
 (MISC, KIND, SOURCE, TIME_FAULT, TIME_WRITE, TIME_OTHER, FAULT, FAULT_SHAPE, FAULT_GVA, WALK, WRITE,
  WRITE_SHAPE, WRITE_PLACE, PAGE, PAGE_ROLE, PAGE_GFN, PAGE_RUN, PAGE_VALUE, CONTROL, ENTRY_FLAGS,
  ENTRY_FRAME, CLOCK, BITS) = range(23)
