@@ -74,6 +74,7 @@ int exact_read(int fd, struct exact_counts *counts)
 		uint64_t *value;
 	} wanted[] = { { "calls ", &counts->calls },
 		       { "refusals ", &counts->refusals },
+		       { "denied ", &counts->denied },
 		       { "missed ", &counts->missed } };
 
 	if (n <= 0)

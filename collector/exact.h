@@ -15,7 +15,8 @@
 
 struct exact_counts {
 	uint64_t calls;	   /* times KVM asked whether tables may go out of sync */
-	uint64_t refusals; /* of these, times it would have let them */
+	uint64_t refusals; /* of these, times it would have let them, had there been any */
+	uint64_t denied;   /* of these, times there was one: it stayed write-protected */
 	uint64_t missed;   /* times it could not be refused: the capture is not exact */
 };
 

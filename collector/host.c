@@ -414,8 +414,16 @@ const char *host_hook_name(const struct hook *hook, char *text)
 	return text;
 }
 
-/* The fourth parameter, a bool, says whether KVM may let a table go out of sync. */
-static void probe_exact(struct host *h)
+static bool is_bool(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *t = btf__type_by_id(btf, id);
+
+	while (t && (btf_is_mod(t) || btf_is_typedef(t)))
+		t = btf__type_by_id(btf, t->type);
+	return t && btf_is_int(t) && btf_int_encoding(t) & BTF_INT_BOOL;
+}
+
+const char *host_exact_parameter(const struct btf *btf)
 {
 	static const struct hook asked = { .target = "mmu_try_to_unsync_pages",
 					   .parameters = "ppii",
@@ -424,12 +432,13 @@ static void probe_exact(struct host *h)
 	const char *name;
 	uint32_t first;
 
-	if (!h->kvm_btf || !prototype_fits(h->kvm_btf, &asked))
-		return;
-	proto = find_prototype(h->kvm_btf, &asked, &first);
-	name = name_at(h->kvm_btf, btf_params(proto)[3].name_off);
-	if (!strcmp(name, "can_unsync") || !strcmp(name, "synchronizing"))
-		snprintf(h->exact_parameter, sizeof(h->exact_parameter), "%s", name);
+	if (!prototype_fits(btf, &asked))
+		return "";
+	proto = find_prototype(btf, &asked, &first);
+	name = name_at(btf, btf_params(proto)[3].name_off);
+	if (!is_bool(btf, btf_params(proto)[3].type))
+		return "";
+	return !strcmp(name, "can_unsync") || !strcmp(name, "synchronizing") ? name : "";
 }
 
 static void probe_btf(struct host *h)
@@ -448,7 +457,8 @@ static void probe_btf(struct host *h)
 	h->has_role = !role_layout_from_btf(h->kvm_btf, &h->role);
 	h->ret_fixed = find_enumerator(h->kvm_btf, "RET_PF_FIXED");
 	h->ret_spurious = find_enumerator(h->kvm_btf, "RET_PF_SPURIOUS");
-	probe_exact(h);
+	snprintf(h->exact_parameter, sizeof(h->exact_parameter), "%s",
+		 host_exact_parameter(h->kvm_btf));
 }
 
 void host_probe(struct host *h)

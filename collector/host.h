@@ -89,6 +89,17 @@ void host_release(struct host *host);
 bool host_has_hook(const struct host *host, const struct hook *hook);
 
 /**
+ * host_exact_parameter() - the parameter of mmu_try_to_unsync_pages() that the exact module sets
+ * @btf: KVM's types
+ *
+ * The fourth parameter, a bool, says whether KVM may let a table go out of sync. Its name tells which
+ * value means that it may not.
+ *
+ * Return: "can_unsync", "synchronizing", or "" if the function is not there or not understood.
+ */
+const char *host_exact_parameter(const struct btf *btf);
+
+/**
  * host_hook_name() - "tracepoint kvm_mmu_get_page", "function kvm_set_cr3"
  * @hook: one of collector_hooks
  * @text: at least HOST_TEXT bytes

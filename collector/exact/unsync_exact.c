@@ -14,9 +14,13 @@
  *	bool can_unsync		false means no; KVM then answers -EPERM and write-protects
  *	bool synchronizing	true means no
  *
- * A kprobe on the function's entry sets it to "no". On x86-64 parameter 4 is in RCX. The name is in
- * the kernel's BTF, where user space finds it and passes it on: the module knows nothing about
+ * A kretprobe sets it to "no" as the function is entered. On x86-64 parameter 4 is in RCX. The name
+ * is in the kernel's BTF, where user space finds it and passes it on: the module knows nothing about
  * kernel versions. User space must check that the parameter is the fourth, a bool.
+ *
+ * What it counts. Most of the pages that KVM asks about hold no table at all, so most refusals change
+ * nothing. Those that did are known as the function returns: it was made to say no, and the answer is
+ * -EPERM. One probe does both, so that no call can be in one count and not in the other.
  *
  * Whom it refuses. Entries of a shadow page are made by a vCPU's own thread only, so the process
  * that calls the function is the one that owns the VM. The process is therefore compared, by the
@@ -25,17 +29,19 @@
  * together.
  *
  * Interface: /dev/unsync-exact. Every open file has its own targets; when it is closed, or its
- * owner dies, they are gone, and with the last one the kprobe. Open it with O_CLOEXEC: a child
- * that inherits it keeps the refusal on.
+ * owner dies, they are gone, and with the last one the probe. Open it with O_CLOEXEC: a child
+ * that inherits it keeps the refusal on. The module can be removed whenever nobody has it open,
+ * whether guests run or not; they go on as if it had never been there.
  *
  *	write "arg=can_unsync" or "arg=synchronizing"	once, first
  *	write "pid=N"		refuse for the process N (any of its threads will do)
  *	read, at offset 0	text, a line each:
- *		active 0|1	whether the kprobe is in place
+ *		active 0|1	whether the probe is in place
  *		calls N		times KVM asked on behalf of this file's targets
  *		refusals N	of these, times it would have accepted and was made to refuse
- *				(most of the pages asked about hold no page table at all)
- *		missed N	times the kprobe could not run since it was placed, for any process;
+ *		denied N	of these, times the page did hold a shadowed table, so that KVM kept
+ *				it write-protected
+ *		missed N	times the probe could not run since it was placed, for any process;
  *				a recording during which this grew is not exact
  *
  * One command a write. Errors: EINVAL (no such command, or pid before arg), EBUSY (arg given twice
@@ -54,6 +60,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
+#include <linux/ptrace.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -68,14 +75,21 @@
 #define EXACT_MAX_TARGETS 64
 #define EXACT_MAX_COMMAND 32
 
+/*
+ * Calls that may be under way at a time. They hold KVM's MMU lock, so there is one for each CPU, but
+ * with PREEMPT_RT, where that lock sleeps, one for each vCPU that shares it. Too few show as missed.
+ */
+#define EXACT_MAX_ACTIVE 512
+
 /* One open file. */
 struct exact_session {
-	bool armed;	    /* "arg=" was given, and this session holds the kprobe */
+	bool armed;	    /* "arg=" was given, and this session holds the probe */
 	bool refuse;	    /* value of parameter 4 that means "no" */
 	unsigned int count; /* of targets */
 	struct list_head targets;
 	atomic64_t calls;
 	atomic64_t refusals;
+	atomic64_t denied;
 };
 
 struct exact_target {
@@ -87,47 +101,72 @@ struct exact_target {
 
 /* Guards everything below, and every session's fields other than the counters. */
 static DEFINE_MUTEX(exact_lock);
-static LIST_HEAD(exact_targets); /* read under RCU by the kprobe */
+static LIST_HEAD(exact_targets); /* read under RCU by the probe */
 static unsigned int exact_users; /* sessions that are armed */
 
-static int exact_refuse(struct kprobe *probe, struct pt_regs *regs)
+/* The caller holds rcu_read_lock(). Returns NULL for a process that is nobody's target. */
+static struct exact_session *exact_session_of(const struct pid *tgid)
 {
-	struct exact_target *target;
-	struct pid *tgid;
+	const struct exact_target *target;
+
+	list_for_each_entry_rcu(target, &exact_targets, node) {
+		if (target->tgid == tgid)
+			return target->session;
+	}
+	return NULL;
+}
+
+/* Returns 0 if the answer is to be seen, too. */
+static int exact_asked(struct kretprobe_instance *call, struct pt_regs *regs)
+{
+	struct exact_session *session;
+	bool refused = false;
 
 	rcu_read_lock();
-	tgid = task_tgid(current);
-	list_for_each_entry_rcu(target, &exact_targets, node) {
-		bool refuse;
-
-		if (target->tgid != tgid)
-			continue;
-		refuse = target->session->refuse;
-		atomic64_inc(&target->session->calls);
+	session = exact_session_of(task_tgid(current));
+	if (session) {
+		atomic64_inc(&session->calls);
 		/* A bool is passed in the low byte; what stands above it is undefined. */
-		if ((bool)(regs->cx & 0xff) != refuse) {
-			regs->cx = refuse;
-			atomic64_inc(&target->session->refusals);
-		}
-		break;
+		refused = (bool)(regs->cx & 0xff) != session->refuse;
 	}
+	if (refused) {
+		regs->cx = session->refuse;
+		atomic64_inc(&session->refusals);
+	}
+	rcu_read_unlock();
+	return !refused;
+}
+
+/* The session may have been closed since, so it is looked up again. */
+static int exact_answered(struct kretprobe_instance *call, struct pt_regs *regs)
+{
+	struct exact_session *session;
+
+	if ((int)regs_return_value(regs) != -EPERM)
+		return 0;
+	rcu_read_lock();
+	session = exact_session_of(task_tgid(current));
+	if (session)
+		atomic64_inc(&session->denied);
 	rcu_read_unlock();
 	return 0;
 }
 
-static struct kprobe exact_probe;
+static struct kretprobe exact_probe;
 
 static int exact_get_probe(void)
 {
 	int err;
 
 	if (!exact_users) {
-		/* A kprobe that was registered before cannot be registered again as it is. */
-		exact_probe = (struct kprobe){
-			.symbol_name = "mmu_try_to_unsync_pages",
-			.pre_handler = exact_refuse,
+		/* One that was registered before cannot be registered again as it is. */
+		exact_probe = (struct kretprobe){
+			.kp.symbol_name = "mmu_try_to_unsync_pages",
+			.entry_handler = exact_asked,
+			.handler = exact_answered,
+			.maxactive = EXACT_MAX_ACTIVE,
 		};
-		err = register_kprobe(&exact_probe);
+		err = register_kretprobe(&exact_probe);
 		if (err)
 			return err;
 	}
@@ -138,12 +177,18 @@ static int exact_get_probe(void)
 static void exact_put_probe(void)
 {
 	if (!--exact_users)
-		unregister_kprobe(&exact_probe);
+		unregister_kretprobe(&exact_probe);
 }
 
 static bool exact_active(void)
 {
-	return exact_users && !kprobe_gone(&exact_probe) && !kprobe_disabled(&exact_probe);
+	return exact_users && !kprobe_gone(&exact_probe.kp) && !kprobe_disabled(&exact_probe.kp);
+}
+
+/* The entry was not seen because of another probe, or for want of a place to keep the return. */
+static unsigned long exact_missed(void)
+{
+	return exact_probe.kp.nmissed + exact_probe.nmissed;
 }
 
 static int exact_set_arg(struct exact_session *session, const char *name)
@@ -284,13 +329,15 @@ static ssize_t exact_write(struct file *file, const char __user *from, size_t le
 static ssize_t exact_read(struct file *file, char __user *to, size_t len, loff_t *pos)
 {
 	struct exact_session *session = file->private_data;
-	char buf[128];
+	char buf[160];
 	int n;
 
 	mutex_lock(&exact_lock);
-	n = scnprintf(buf, sizeof(buf), "active %d\ncalls %lld\nrefusals %lld\nmissed %lu\n",
+	n = scnprintf(buf, sizeof(buf),
+		      "active %d\ncalls %lld\nrefusals %lld\ndenied %lld\nmissed %lu\n",
 		      session->armed && exact_active(), atomic64_read(&session->calls),
-		      atomic64_read(&session->refusals), session->armed ? exact_probe.nmissed : 0);
+		      atomic64_read(&session->refusals), atomic64_read(&session->denied),
+		      session->armed ? exact_missed() : 0);
 	mutex_unlock(&exact_lock);
 	return simple_read_from_buffer(to, len, pos, buf, n);
 }
@@ -318,7 +365,7 @@ static int exact_release(struct inode *inode, struct file *file)
 		exact_put_probe();
 	mutex_unlock(&exact_lock);
 
-	/* The kprobe may still be looking at a target, and through it at the session. */
+	/* The probe may still be looking at a target, and through it at the session. */
 	synchronize_rcu();
 	list_for_each_entry_safe(target, next, &session->targets, own) {
 		put_pid(target->tgid);

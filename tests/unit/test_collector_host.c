@@ -160,6 +160,62 @@ static void add_prototype(const char *tracepoint, const int *types, unsigned int
 	btf__add_typedef(btf, name, pointer);
 }
 
+/* The kernel's function, with a fourth parameter of this name and type. */
+static void add_asked(const char *name, int type)
+{
+	int proto = btf__add_func_proto(btf, type_u32);
+
+	assert_true(proto > 0);
+	btf__add_func_param(btf, "kvm", type_pointer);
+	btf__add_func_param(btf, "slot", type_pointer);
+	btf__add_func_param(btf, "gfn", type_u64);
+	btf__add_func_param(btf, name, type);
+	btf__add_func_param(btf, "prefetch", type_bool);
+	assert_true(btf__add_func(btf, "mmu_try_to_unsync_pages", BTF_FUNC_GLOBAL, proto) > 0);
+}
+
+static void exact_in_6_1(void **state)
+{
+	(void)state;
+	assert_string_equal(host_exact_parameter(btf), "");
+	add_asked("can_unsync", type_bool);
+	assert_string_equal(host_exact_parameter(btf), "can_unsync");
+}
+
+static void exact_in_6_18(void **state)
+{
+	(void)state;
+	add_asked("synchronizing", type_bool);
+	assert_string_equal(host_exact_parameter(btf), "synchronizing");
+}
+
+static void exact_by_another_name(void **state)
+{
+	(void)state;
+	add_asked("speculative", type_bool);
+	assert_string_equal(host_exact_parameter(btf), "");
+}
+
+static void exact_that_is_no_bool(void **state)
+{
+	(void)state;
+	add_asked("can_unsync", type_u32);
+	assert_string_equal(host_exact_parameter(btf), "");
+}
+
+/* In 5.15 the function had a vCPU and a frame, then the flag. */
+static void exact_in_another_place(void **state)
+{
+	int proto = btf__add_func_proto(btf, type_u32);
+
+	(void)state;
+	btf__add_func_param(btf, "vcpu", type_pointer);
+	btf__add_func_param(btf, "gfn", type_u64);
+	btf__add_func_param(btf, "can_unsync", type_bool);
+	assert_true(btf__add_func(btf, "mmu_try_to_unsync_pages", BTF_FUNC_GLOBAL, proto) > 0);
+	assert_string_equal(host_exact_parameter(btf), "");
+}
+
 static bool has(const char *program)
 {
 	struct host h = { .kvm_btf = btf };
@@ -228,6 +284,11 @@ int main(void)
 		TEST(role_that_is_not_understood),
 		TEST(hook_needs_a_fitting_prototype),
 		TEST(hooks_are_in_order),
+		TEST(exact_in_6_1),
+		TEST(exact_in_6_18),
+		TEST(exact_by_another_name),
+		TEST(exact_that_is_no_bool),
+		TEST(exact_in_another_place),
 		TEST(vm_without_a_name),
 	};
 
