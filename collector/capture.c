@@ -322,6 +322,11 @@ int capture_poll(struct capture *c, int timeout_ms, struct ut_error *err)
 	return 0;
 }
 
+int capture_fd(const struct capture *c)
+{
+	return ring_buffer__epoll_fd(c->ring);
+}
+
 static void detach(struct capture *c)
 {
 	for (size_t i = 0; c->hooks && i < collector_n_hooks; i++) {
@@ -348,8 +353,9 @@ static int report(struct capture *c, unsigned int slot, uint64_t now,
 	return lost(arg, slot / REC_KINDS, slot % REC_KINDS, now - before);
 }
 
-/* Times that a program did not run because it was running already. */
-static uint64_t sum_misses(struct capture *c)
+/* Sums one of the kernel's numbers over all programs in use. */
+static uint64_t sum_programs(const struct capture *c,
+			     uint64_t (*number)(const struct bpf_prog_info *))
 {
 	uint64_t sum = 0;
 
@@ -360,9 +366,37 @@ static uint64_t sum_misses(struct capture *c)
 		if (c->hooks[i].missing)
 			continue;
 		if (!bpf_obj_get_info_by_fd(bpf_program__fd(c->hooks[i].program), &info, &len))
-			sum += info.recursion_misses;
+			sum += number(&info);
 	}
 	return sum;
+}
+
+/* Times that a program did not run because it was running already. */
+static uint64_t misses_of(const struct bpf_prog_info *info)
+{
+	return info->recursion_misses;
+}
+
+static uint64_t run_time_of(const struct bpf_prog_info *info)
+{
+	return info->run_time_ns;
+}
+
+uint64_t capture_run_ns(const struct capture *c)
+{
+	return sum_programs(c, run_time_of);
+}
+
+bool capture_readable(const struct capture *c)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values = cpus > 0 ? calloc((size_t)cpus, sizeof(*values)) : NULL;
+	uint32_t slot = REC_KINDS;
+	bool readable;
+
+	readable = values && !bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.lost), &slot, values);
+	free(values);
+	return readable;
 }
 
 int capture_losses(struct capture *c, bool final,
@@ -388,7 +422,7 @@ int capture_losses(struct capture *c, bool final,
 	}
 	free(values);
 	if (!r)
-		r = report(c, UT_LOST_RECURSION * REC_KINDS, sum_misses(c), lost, arg);
+		r = report(c, UT_LOST_RECURSION * REC_KINDS, sum_programs(c, misses_of), lost, arg);
 	if (!r && final && c->skel->bss->lost_pending)
 		r = lost(arg, UT_LOST_RING_FULL, c->skel->bss->lost_kind,
 			 c->skel->bss->lost_pending);

@@ -95,6 +95,25 @@ int capture_read_stats(struct capture *c, struct ut_error *err);
 int capture_poll(struct capture *c, int timeout_ms, struct ut_error *err);
 
 /**
+ * capture_fd() - a descriptor that becomes readable when records wait; owned by the capture
+ *
+ * A few records wake nobody, so capture_poll() must be called from time to time nevertheless.
+ */
+int capture_fd(const struct capture *c);
+
+/**
+ * capture_readable() - can what is not in the ring be read with the privileges of now?
+ */
+bool capture_readable(const struct capture *c);
+
+/**
+ * capture_run_ns() - time that the BPF programs took so far, ns
+ *
+ * Counted by the kernel only while kernel.bpf_stats_enabled is 1. Return: 0 if it was not.
+ */
+uint64_t capture_run_ns(const struct capture *c);
+
+/**
  * capture_stop() - detach all programs and hand over what is left in the ring
  */
 int capture_stop(struct capture *c, struct ut_error *err);
