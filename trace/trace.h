@@ -82,6 +82,18 @@ struct ut_writer *ut_writer_open(const char *path, const struct ut_header *heade
 				 struct ut_error *err);
 
 /**
+ * ut_writer_attach() - start a trace in a file that is open
+ * @fd: open for writing and empty; belongs to the writer from here on, whatever is returned
+ * @name: of the file, for messages; "-" for standard output
+ * @header: as in ut_writer_open()
+ * @err: set on failure
+ *
+ * Return: a writer, or NULL.
+ */
+struct ut_writer *ut_writer_attach(int fd, const char *name, const struct ut_header *header,
+				   struct ut_error *err);
+
+/**
  * ut_writer_set_level() - trade the writer's time for bytes
  * @w: the writer
  * @level: zstd's, 1 (fast) to 19 (small); applies from the next block on
@@ -111,6 +123,13 @@ int ut_writer_flush(struct ut_writer *w, struct ut_error *err);
  * ut_writer_bytes() - bytes written so far, the block in hand not included
  */
 uint64_t ut_writer_bytes(const struct ut_writer *w);
+
+/**
+ * ut_writer_bound() - bytes that the file has at most if it is closed now, index and trailer included
+ *
+ * The block in hand counts as it is before compression: ut_writer_flush() makes this smaller.
+ */
+uint64_t ut_writer_bound(const struct ut_writer *w);
 
 /**
  * ut_writer_close() - flush, write index and trailer, close; frees the writer in any case

@@ -209,36 +209,47 @@ static void writer_free(struct ut_writer *w)
 	free(w);
 }
 
-struct ut_writer *ut_writer_open(const char *path, const struct ut_header *header,
-				 struct ut_error *err)
+/* All that can fail before a file is touched. */
+static struct ut_writer *writer_new(const char *name, const struct ut_header *header,
+				    struct ut_error *err)
 {
 	struct ut_writer *w = calloc(1, sizeof(*w));
-	char *where = follow(path);
-	struct stat st;
 
-	if (!w || !where) {
-		ut_error_set(err, "%s: out of memory", path);
-		free(where);
-		free(w);
+	if (!w) {
+		ut_error_set(err, "%s: out of memory", name);
 		return NULL;
 	}
 	w->fd = -1;
 	w->stride = 1;
-	w->path = strdup(!strcmp(path, "-") ? "standard output" : path);
+	w->path = strdup(!strcmp(name, "-") ? "standard output" : name);
 	w->codec = ut_codec_new();
 	w->zstd = ZSTD_createCCtx();
 	w->out = malloc(UT_BLOCK_HEADER_BYTES + UT_COMPRESSED_BYTES);
 	w->index = malloc(UT_INDEX_ENTRIES * sizeof(*w->index));
 	if (!w->path || !w->codec || !w->zstd || !w->out || !w->index) {
-		ut_error_set(err, "%s: out of memory", path);
+		ut_error_set(err, "%s: out of memory", name);
+	} else if (header->mode != UT_MODE_NATIVE && header->mode != UT_MODE_EXACT) {
+		ut_error_set(err, "%s: a trace must be native or exact", name);
+	} else {
+		ut_encode_begin(w->codec);
+		ut_writer_set_level(w, DEFAULT_LEVEL);
+		return w;
+	}
+	writer_free(w);
+	return NULL;
+}
+
+struct ut_writer *ut_writer_open(const char *path, const struct ut_header *header,
+				 struct ut_error *err)
+{
+	struct ut_writer *w = writer_new(path, header, err);
+	char *where = follow(path);
+	struct stat st;
+
+	if (!w || !where) {
+		ut_error_set(w ? err : NULL, "%s: out of memory", path);
 		goto fail;
 	}
-	if (header->mode != UT_MODE_NATIVE && header->mode != UT_MODE_EXACT) {
-		ut_error_set(err, "%s: a trace must be native or exact", path);
-		goto fail;
-	}
-	ut_encode_begin(w->codec);
-	ut_writer_set_level(w, DEFAULT_LEVEL);
 	w->fd = open_output(strcmp(path, "-") ? where : path, err);
 	if (w->fd < 0)
 		goto fail;
@@ -251,6 +262,23 @@ struct ut_writer *ut_writer_open(const char *path, const struct ut_header *heade
 		unlink(where);
 fail:
 	free(where);
+	if (w)
+		writer_free(w);
+	return NULL;
+}
+
+struct ut_writer *ut_writer_attach(int fd, const char *name, const struct ut_header *header,
+				   struct ut_error *err)
+{
+	struct ut_writer *w = writer_new(name, header, err);
+
+	if (!w) {
+		close(fd);
+		return NULL;
+	}
+	w->fd = fd;
+	if (!write_header(w, header, err))
+		return w;
 	writer_free(w);
 	return NULL;
 }
@@ -423,6 +451,22 @@ int ut_writer_add(struct ut_writer *w, const struct ut_event *e, struct ut_error
 uint64_t ut_writer_bytes(const struct ut_writer *w)
 {
 	return w->offset;
+}
+
+/* Bytes of the end of the file, with an index of @entries. */
+static size_t end_bytes(size_t entries)
+{
+	return UT_END_HEADER_BYTES + UT_SUMMARY_BYTES + entries * UT_INDEX_ENTRY_BYTES +
+	       UT_CHECKSUM_BYTES + UT_TRAILER_BYTES;
+}
+
+uint64_t ut_writer_bound(const struct ut_writer *w)
+{
+	size_t raw = ut_encode_bytes(w->codec);
+
+	/* What zstd adds at its worst, as for a whole block; it may begin a block at each column. */
+	return w->offset + UT_BLOCK_HEADER_BYTES + raw + raw / 64 + 16u * COL_COUNT + 512 +
+	       end_bytes(w->n_index + 1);
 }
 
 /* ---- end ---- */
