@@ -18,6 +18,7 @@ enum {
 /* A verb: main() of its own, argv[0] is the verb's name. Returns the exit status. */
 int cli_record(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+int cli_mark(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_dump(int argc, char **argv);
 int cli_replay(int argc, char **argv);
@@ -54,6 +55,11 @@ int cli_parse_time(const char *text, uint64_t *ns);
  * cli_parse_size() - "64M", "4k", "1G" (powers of 1024); a bare number is bytes. Return: 0 or -1.
  */
 int cli_parse_size(const char *text, uint64_t *bytes);
+
+/**
+ * cli_parse_count() - "20k", "1.5M" (powers of 1000), or a bare number. Return: 0 or -1.
+ */
+int cli_parse_count(const char *text, uint64_t *count);
 
 /**
  * cli_parse_number() - a decimal number from @min to @max. Return: 0 or -1.

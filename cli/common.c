@@ -94,6 +94,13 @@ int cli_parse_size(const char *text, uint64_t *bytes)
 	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), bytes);
 }
 
+int cli_parse_count(const char *text, uint64_t *count)
+{
+	static const struct unit units[] = { { "", 1 }, { "k", 1e3 }, { "K", 1e3 }, { "M", 1e6 } };
+
+	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), count);
+}
+
 int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
 	char *end;

@@ -11,6 +11,7 @@
 #include "collector/capture.h"
 #include "collector/exact.h"
 #include "collector/host.h"
+#include "collector/privileges.h"
 
 #define RING_BYTES (64u << 10)
 
@@ -61,6 +62,15 @@ static int no_record(void *arg, const void *data, size_t size)
 	return 0;
 }
 
+static const char *hook_remedy(const struct host *h, const struct hook *hook)
+{
+	if (!host_has_hook(h, hook))
+		return "use a kernel that has it";
+	if (hook->type == HOOK_FENTRY || hook->type == HOOK_FEXIT)
+		return "use a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS";
+	return hook->type == HOOK_TP ? "mount tracefs on /sys/kernel/tracing, run as root" : NULL;
+}
+
 /* The only proof that a hook works is to attach it. No process is a target, so nothing is recorded. */
 static bool check_hooks(const struct host *h, bool verbose, size_t *missing)
 {
@@ -83,7 +93,7 @@ static bool check_hooks(const struct host *h, bool verbose, size_t *missing)
 		snprintf(text, sizeof(text), "%s: %s; traces will lack %s",
 			 host_hook_name(&collector_hooks[i], name), why,
 			 collector_hooks[i].without);
-		say(false, "hook", text, NULL);
+		say(false, "hook", text, hook_remedy(h, &collector_hooks[i]));
 	}
 	snprintf(text, sizeof(text), "%zu of %zu hooks attached", collector_n_hooks - *missing,
 		 collector_n_hooks);
@@ -102,32 +112,41 @@ static void check_exact(const struct host *h)
 		say(exact_loaded(), "exact captures",
 		    exact_loaded() ? "module unsync_exact is loaded"
 				   : "module unsync_exact is not loaded",
-		    "make -C collector/exact, then insmod collector/exact/unsync_exact.ko");
+		    exact_remedy());
+}
+
+/* The message says what is missing, and what helps. */
+static bool check_privileges(void)
+{
+	struct ut_error err;
+
+	if (privileges_check(!access("/sys/kernel/btf/kvm", F_OK), &err))
+		return say(false, "privileges", err.text, NULL);
+	return say(true, "privileges", "BPF programs are permitted", NULL);
 }
 
 /* Can this host capture? @missing_hooks: what it can do without, at a loss. */
 static bool examine(const struct host *h, bool verbose, size_t *missing_hooks)
 {
-	bool ok = true, root = geteuid() == 0;
+	bool ok, understood = h->has_role && h->known_memslots;
 
 	printf("%-8s %-18s %s\n", "", "kernel", h->kernel);
-	ok &= say(root, "privileges", root ? "root" : "not root",
-		  "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN") ||
-	      !access("/sys/kernel/tracing/events", R_OK);
+	ok = check_privileges();
 	ok &= say(h->has_btf, "kernel types", h->has_btf ? "BTF is there" : "no BTF",
 		  "use a kernel with CONFIG_DEBUG_INFO_BTF");
 	ok &= say(h->has_kvm, "KVM", h->has_kvm ? h->kvm : "not loaded",
 		  "load kvm_amd or kvm_intel; the CPU must have SVM or VMX");
 	check_device();
 	ok &= check_paging(h);
-	if (h->has_kvm && h->has_btf) {
+	/* Without privileges a module's types cannot be read, whatever they are. */
+	if (ok && h->has_kvm && h->has_btf) {
 		ok &= say(h->kvm_has_btf, "KVM's types", h->kvm_has_btf ? "BTF is there" : "no BTF",
 			  "use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES");
-		ok &= say(h->has_role && h->known_memslots, "KVM's structures",
-			  h->has_role && h->known_memslots ? "understood" : "not understood",
+		ok &= say(understood, "KVM's structures",
+			  understood ? "understood" : "not understood",
 			  "Linux 5.17 or later is needed");
 	}
-	if (h->kvm_has_btf && h->has_role && h->known_memslots)
+	if (ok)
 		ok &= check_hooks(h, verbose, missing_hooks);
 	check_exact(h);
 	return ok;

@@ -21,11 +21,13 @@ static int no_collector(int argc, char **argv)
 }
 #define cli_record no_collector
 #define cli_doctor no_collector
+#define cli_mark no_collector
 #endif
 
 static const struct verb verbs[] = {
 	{ "doctor", cli_doctor, "can this host capture? what is missing?" },
 	{ "record", cli_record, "record a guest's page-table activity to a trace" },
+	{ "mark", cli_mark, "put a text into captures that run" },
 	{ "info", cli_info, "what a trace holds and how complete it is" },
 	{ "dump", cli_dump, "print the events of a trace" },
 	{ "models", cli_models, "list the models and their options" },

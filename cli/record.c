@@ -1,245 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* unsync record: from a running guest to a trace. */
-#define _GNU_SOURCE /* pipe2(), strchrnul() */
+/* unsync record: from running guests to a trace. */
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "collector/assemble.h"
-#include "collector/capture.h"
+#include "cli/record.h"
+#include "collector/control.h"
 #include "collector/exact.h"
-#include "collector/host.h"
-#include "trace/trace.h"
+#include "collector/privileges.h"
 
 #define POLL_MS 100
-#define SECOND 1000000000ull
-#define RING_DEFAULT (64ull << 20)
-#define RING_LEAST (64ull << 10)
-#define RING_MOST (1ull << 30)
-#define MAX_PIDS 64
+#define MAX_EXACT 64
 
-struct options {
-	const char *output;
-	bool force, exact, verbose, quiet;
-	pid_t pid;
-	uint64_t ring_bytes;
-	char **command; /* NULL: attach to pid */
-};
-
-/* A command that waits to be let go. */
-struct child {
-	pid_t pid;   /* 0: none, or it has ended */
-	int go;	     /* writing here lets it start */
-	int failure; /* tells errno if it could not */
-	int status;  /* as wait() has it, once it has ended */
-	bool ended;
-};
+/* Of --max-size: for what a capture tells of itself at its end; and for what is still in the ring. */
+#define SIZE_FOR_END (128u << 10)
+#define SIZE_FOR_RING(size) ((size) / 16 < 4u << 20 ? (size) / 16 : 4u << 20)
+#define WORTH_A_BLOCK 256 /* events */
 
 struct recording {
-	const struct options *opt;
+	const struct record_options *opt;
 	struct host host;
+	struct record_targets targets;
+	struct record_output output;
+	struct control control;
+	struct keeper keeper;
+	struct record_command command;
 	struct capture *capture;
 	struct assembler *assembler;
 	struct ut_writer *writer;
-	struct child child;
-	int exact;	      /* descriptor, or -1 */
-	pid_t pids[MAX_PIDS]; /* processes that are kept in step */
-	unsigned int n_pids;
-	unsigned int vms;
+	struct record_counts counts;
+	struct record_status status;
+	int exact;		     /* descriptor, or -1 */
+	pid_t exact_pids[MAX_EXACT]; /* processes that are kept in step */
+	unsigned int n_exact;
 	uint64_t start;
-	bool started;
+	unsigned int in_hand; /* events since the last flush, at most */
+	bool full;	      /* --max-size is near */
 	struct ut_error err;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void print_help(void)
+static uint64_t now_ns(void)
 {
-	puts("usage: unsync record -o FILE [options] -- COMMAND [ARGUMENT...]\n"
-	     "       unsync record -o FILE [options] -p PID\n\n"
-	     "Records what the guests of COMMAND, or of the process PID, do to their page tables,\n"
-	     "until it ends or Ctrl-C. The guest goes on when the capture ends first.\n\n"
-	     "  -o, --output FILE   the trace; '-' is standard output\n"
-	     "  -f, --force         replace FILE if it exists\n"
-	     "  -p, --pid PID       attach to a virtual machine that runs: tables that the host\n"
-	     "                      shadowed before are unknown until it uses them again\n"
-	     "      --exact         record every write: keep the guest's shadow tables in step, "
-	     "with\n"
-	     "                      the module of collector/exact; the guest runs up to four times "
-	     "slower\n"
-	     "  -m, --ring SIZE     room for events not yet written, 64k to 1G (default 64M)\n"
-	     "  -v, --verbose       say which hooks are missing, and what libbpf says\n"
-	     "  -q, --quiet         print nothing but errors\n"
-	     "  -h, --help          this text\n\n"
-	     "Exit status: 0; 1 failed, or COMMAND did; 2 wrong usage; 3 events were lost.");
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
 }
 
-static bool stop(int *status, int value)
-{
-	*status = value;
-	return false;
-}
-
-/* Returns whether to go on; else @status is the exit status. */
-static bool parse(int argc, char **argv, struct options *opt, int *status)
-{
-	static const struct option longs[] = {
-		{ "output", 1, NULL, 'o' }, { "force", 0, NULL, 'f' }, { "pid", 1, NULL, 'p' },
-		{ "exact", 0, NULL, 'x' },  { "ring", 1, NULL, 'm' },  { "verbose", 0, NULL, 'v' },
-		{ "quiet", 0, NULL, 'q' },  { "help", 0, NULL, 'h' },  { NULL, 0, NULL, 0 }
-	};
-	uint64_t number;
-	int c;
-
-	*opt = (struct options){ .ring_bytes = RING_DEFAULT };
-	opterr = 0;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "+:o:fp:m:vqh", longs, NULL)) != -1) {
-		switch (c) {
-		case 'o':
-			opt->output = optarg;
-			break;
-		case 'f':
-			opt->force = true;
-			break;
-		case 'p':
-			if (cli_parse_number(optarg, 1, 1 << 22, &number))
-				return stop(status,
-					    cli_usage("record", "'%s' is no process id", optarg));
-			opt->pid = (pid_t)number;
-			break;
-		case 'x':
-			opt->exact = true;
-			break;
-		case 'm':
-			if (cli_parse_size(optarg, &opt->ring_bytes) ||
-			    opt->ring_bytes < RING_LEAST || opt->ring_bytes > RING_MOST)
-				return stop(status,
-					    cli_usage("record", "'%s' is no size from 64k to 1G",
-						      optarg));
-			break;
-		case 'v':
-			opt->verbose = true;
-			break;
-		case 'q':
-			opt->quiet = true;
-			break;
-		case 'h':
-			print_help();
-			return stop(status, EXIT_OK);
-		case ':':
-			return stop(status, cli_usage("record", "option '%s' needs a value",
-						      argv[optind - 1]));
-		default:
-			return stop(status,
-				    cli_usage("record", "unknown option '%s'", argv[optind - 1]));
-		}
-	}
-	if (optind < argc)
-		opt->command = argv + optind;
-	if (!opt->output)
-		return stop(status, cli_usage("record", "say where the trace goes: -o FILE"));
-	if (!opt->command && !opt->pid)
-		return stop(status,
-			    cli_usage("record", "say what to record: -- COMMAND, or -p PID"));
-	if (opt->command && opt->pid)
-		return stop(status, cli_usage("record", "either a command or -p PID, not both"));
-	return true;
-}
-
-/* ---- the command ---- */
-
-static void run_child(const struct options *opt, const int go[2], const int failure[2])
-{
-	char byte;
-	int e;
-
-	close(go[1]);
-	close(failure[0]);
-	/* If nothing is read, the recorder has given up. */
-	if (read(go[0], &byte, 1) != 1)
-		_exit(EXIT_FAILED);
-	/* The trace has standard output for itself. */
-	if (!strcmp(opt->output, "-") && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-		_exit(EXIT_FAILED);
-	execvp(opt->command[0], opt->command);
-	e = errno;
-	if (write(failure[1], &e, sizeof(e)) != sizeof(e))
-		_exit(EXIT_FAILED);
-	_exit(EXIT_FAILED);
-}
-
-static int prepare_child(struct child *child, const struct options *opt, struct ut_error *err)
-{
-	int go[2] = { -1, -1 }, failure[2] = { -1, -1 };
-
-	if (pipe2(go, O_CLOEXEC) || pipe2(failure, O_CLOEXEC))
-		return ut_error_set(err, "cannot make a pipe: %s", strerror(errno));
-	child->pid = fork();
-	if (child->pid < 0) {
-		child->pid = 0;
-		return ut_error_set(err, "cannot fork: %s", strerror(errno));
-	}
-	if (!child->pid)
-		run_child(opt, go, failure);
-	close(go[0]);
-	close(failure[1]);
-	child->go = go[1];
-	child->failure = failure[0];
-	return 0;
-}
-
-static void reap_child(struct child *child, int flags)
-{
-	if (child->pid && waitpid(child->pid, &child->status, flags) == child->pid) {
-		child->pid = 0;
-		child->ended = true;
-	}
-}
-
-static int release_child(struct child *child, const char *name, struct ut_error *err)
-{
-	int e = 0;
-	ssize_t n;
-
-	if (write(child->go, "", 1) != 1)
-		return ut_error_set(err, "cannot start '%s': %s", name, strerror(errno));
-	close(child->go);
-	child->go = -1;
-	do
-		n = read(child->failure, &e, sizeof(e));
-	while (n < 0 && errno == EINTR);
-	close(child->failure);
-	child->failure = -1;
-	if (n != sizeof(e))
-		return 0;
-	reap_child(child, 0);
-	return ut_error_set(err, "cannot run '%s': %s", name, strerror(e));
-}
-
-/* One that was never let go ends by itself when its pipe closes. */
-static void drop_child(struct child *child)
-{
-	if (child->failure >= 0)
-		close(child->failure);
-	if (child->go >= 0) {
-		close(child->go);
-		reap_child(child, 0);
-	}
-	child->go = child->failure = -1;
-}
-
-/* ---- the file ---- */
+/* ---- from records to the file ---- */
 
 static void join(char *text, size_t size, char **words)
 {
@@ -255,9 +69,38 @@ static void join(char *text, size_t size, char **words)
 	}
 }
 
+static void describe_source(const struct recording *r, char *text, size_t size)
+{
+	size_t n = 0;
+
+	if (r->opt->command) {
+		join(text, size, r->opt->command);
+	} else if (r->opt->all) {
+		snprintf(text, size, "all virtual machines");
+	} else {
+		for (unsigned int i = 0; i < r->targets.n && n < size; i++)
+			n += (size_t)snprintf(text + n, size - n, "%s%d", n ? ", " : "process ",
+					      (int)r->targets.pids[i]);
+	}
+}
+
+static void describe_options(const struct recording *r, char *text, size_t size)
+{
+	const struct record_options *opt = r->opt;
+	size_t n;
+
+	n = (size_t)snprintf(text, size, "%sring=%llu%s", opt->exact ? "exact " : "",
+			     (unsigned long long)opt->ring_bytes, opt->command ? "" : " attached");
+	if (opt->max_rate)
+		n += (size_t)snprintf(text + n, size - n, " max-rate=%llu",
+				      (unsigned long long)opt->max_rate);
+	if (opt->max_size)
+		snprintf(text + n, size - n, " max-size=%llu", (unsigned long long)opt->max_size);
+}
+
 static int open_writer(struct recording *r)
 {
-	char command[8192], options[64], created[32], start[32];
+	char command[8192], options[160], created[32], start[32];
 	const struct ut_meta meta[] = {
 		{ "tool", "unsync " UNSYNC_VERSION },
 		{ "created", created },
@@ -273,28 +116,71 @@ static int open_writer(struct recording *r)
 				    .n_meta = sizeof(meta) / sizeof(meta[0]) };
 	time_t now = time(NULL);
 	struct tm tm;
+	int fd = r->output.fd;
 
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	snprintf(start, sizeof(start), "%llu", (unsigned long long)r->start);
-	snprintf(options, sizeof(options), "%sring=%llu%s", r->opt->exact ? "exact " : "",
-		 (unsigned long long)r->opt->ring_bytes, r->opt->pid ? " attached" : "");
-	if (r->opt->command)
-		join(command, sizeof(command), r->opt->command);
-	else
-		snprintf(command, sizeof(command), "process %d", (int)r->opt->pid);
-	r->writer = ut_writer_open(r->opt->output, &header, &r->err);
+	describe_options(r, options, sizeof(options));
+	describe_source(r, command, sizeof(command));
+	r->output.fd = -1;
+	r->writer = ut_writer_attach(fd, r->opt->output, &header, &r->err);
 	return r->writer ? 0 : -1;
+}
+
+static int flush(struct recording *r)
+{
+	r->in_hand = 0;
+	return ut_writer_flush(r->writer, &r->err);
+}
+
+/* Is there room for so many bytes more? Compressing what is in hand may make some. */
+static bool has_room(struct recording *r, uint64_t bytes)
+{
+	if (ut_writer_bound(r->writer) + bytes <= r->opt->max_size)
+		return true;
+	if (r->in_hand < WORTH_A_BLOCK || flush(r))
+		return false;
+	return ut_writer_bound(r->writer) + bytes <= r->opt->max_size;
+}
+
+static uint64_t event_bytes(const struct ut_event *e)
+{
+	switch (e->kind) {
+	case UT_PAGE_NEW:
+		return 64 + 32 * (uint64_t)e->page.n;
+	case UT_VM:
+	case UT_MARK:
+	case UT_STAT:
+		return 64 + (uint64_t)e->text.len;
+	default:
+		return 64;
+	}
+}
+
+/* Does an event fit into --max-size? Asks for the end of the capture before none does. */
+static bool within_size(struct recording *r, const struct ut_event *e)
+{
+	uint64_t need = event_bytes(e);
+
+	if (!r->opt->max_size)
+		return true;
+	if (e->kind == UT_EXITS || e->kind == UT_STAT || e->kind == UT_LOST)
+		return has_room(r, need + event_bytes(&(struct ut_event){ .kind = UT_LOST }));
+	if (has_room(r, need + SIZE_FOR_END + SIZE_FOR_RING(r->opt->max_size)))
+		return true;
+	r->full = true;
+	return has_room(r, need + SIZE_FOR_END);
 }
 
 static void forget_ended(struct recording *r)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < r->n_pids; i++) {
-		if (!kill(r->pids[i], 0) || errno != ESRCH)
-			r->pids[n++] = r->pids[i];
+	for (unsigned int i = 0; i < r->n_exact; i++) {
+		if (!kill(r->exact_pids[i], 0) || errno != ESRCH)
+			r->exact_pids[n++] = r->exact_pids[i];
 	}
-	r->n_pids = n;
+	r->n_exact = n;
 }
 
 /* A guest that starts in another process than expected is kept in step from here on. */
@@ -305,20 +191,22 @@ static int keep_in_step(struct recording *r, pid_t pid)
 	if (r->exact < 0)
 		return 0;
 	forget_ended(r);
-	for (unsigned int i = 0; i < r->n_pids; i++) {
-		if (r->pids[i] == pid)
+	for (unsigned int i = 0; i < r->n_exact; i++) {
+		if (r->exact_pids[i] == pid)
 			return 0;
 	}
-	if (r->n_pids == MAX_PIDS)
-		return ut_error_set(
-			&r->err, "--exact: more than %d processes with guests at a time", MAX_PIDS);
+	if (r->n_exact == MAX_EXACT)
+		return ut_error_set(&r->err,
+				    "--exact: more than %d processes with guests at a time",
+				    MAX_EXACT);
 	ret = exact_add(r->exact, pid, &r->err);
 	if (ret < 0)
 		return ret;
 	if (!ret) {
-		r->pids[r->n_pids++] = pid;
+		r->exact_pids[r->n_exact++] = pid;
 		return 0;
 	}
+	status_wipe(&r->status);
 	cli_warn("process %d ended before its guest was kept in step", (int)pid);
 	return 0;
 }
@@ -327,11 +215,16 @@ static int take_event(void *arg, const struct ut_event *e)
 {
 	struct recording *r = arg;
 
-	if (e->kind == UT_VM) {
-		r->vms++;
-		if (keep_in_step(r, (pid_t)e->text.value))
-			return -1;
+	if (e->kind == UT_VM && (output_place(&r->output, r->opt->output, &r->keeper, &r->err) ||
+				 keep_in_step(r, (pid_t)e->text.value)))
+		return -1;
+	if (!within_size(r, e)) {
+		r->counts.cut++;
+		return 0;
 	}
+	if (counts_take(&r->counts, e))
+		return ut_error_set(&r->err, "out of memory");
+	r->in_hand++;
 	return ut_writer_add(r->writer, e, &r->err);
 }
 
@@ -340,62 +233,6 @@ static int take_record(void *arg, const void *data, size_t size)
 	struct recording *r = arg;
 
 	return assembler_record(r->assembler, data, size);
-}
-
-/* ---- the capture ---- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
-}
-
-static void on_signal(int signal)
-{
-	struct sigaction by_default = { .sa_handler = SIG_DFL };
-
-	interrupted = signal;
-	sigaction(signal, &by_default, NULL); /* a second one kills */
-}
-
-static void on_child(int signal)
-{
-	(void)signal; /* it only ends a wait */
-}
-
-static void catch_signals(void)
-{
-	struct sigaction stop = { .sa_handler = on_signal }, child = { .sa_handler = on_child };
-
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGHUP, &stop, NULL);
-	sigaction(SIGCHLD, &child, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void warn_missing(const struct recording *r)
-{
-	char name[HOST_TEXT];
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < collector_n_hooks; i++) {
-		const char *why = capture_missing(r->capture, i);
-
-		if (!why)
-			continue;
-		n++;
-		if (r->opt->verbose)
-			cli_warn("%s: %s; the trace will lack %s",
-				 host_hook_name(&collector_hooks[i], name), why,
-				 collector_hooks[i].without);
-	}
-	if (n && !r->opt->verbose && !r->opt->quiet)
-		cli_warn("%u of %zu hooks are missing; 'unsync doctor' says what the trace will "
-			 "lack",
-			 n, collector_n_hooks);
 }
 
 static int take_loss(void *arg, unsigned int cause, unsigned int kind, uint64_t count)
@@ -412,48 +249,191 @@ static int take_exit(void *arg, const struct exit_key *key, const struct exit_su
 	return assembler_exits(r->assembler, now_ns(), key, sum);
 }
 
-static void show_status(const struct recording *r, uint64_t elapsed)
+/* What happened before it comes before it. */
+static int take_mark(void *arg, const char *text, size_t len, struct ut_error *err)
 {
-	const struct assembler_counts *n = assembler_counts(r->assembler);
+	struct recording *r = arg;
+	struct ut_event e = { .kind = UT_MARK, .vm = UT_NO_VM, .vcpu = UT_NO_VCPU };
 
-	if (r->opt->quiet || !isatty(STDERR_FILENO))
-		return;
-	fprintf(stderr, "\r\033[K%4llu s  %u VM%s  %llu events  %llu lost  %.1f MB",
-		(unsigned long long)(elapsed / SECOND), r->vms, r->vms == 1 ? "" : "s",
-		(unsigned long long)n->events, (unsigned long long)n->lost,
-		(double)ut_writer_bytes(r->writer) / 1e6);
-	fflush(stderr);
+	e.text.text = text;
+	e.text.len = (uint16_t)len;
+	if (capture_poll(r->capture, 0, &r->err) == 0) {
+		e.time = now_ns() - r->start;
+		if (!within_size(r, &e))
+			return ut_error_set(err, "it has reached its largest size");
+		if (!take_event(r, &e))
+			return 0;
+	}
+	*err = r->err;
+	return -1;
 }
 
-static bool is_over(struct recording *r)
+/* ---- before ---- */
+
+/* All that can be known before anything is attached, and before any file is touched. */
+static int check_request(struct recording *r)
 {
-	if (interrupted)
+	const struct record_options *opt = r->opt;
+
+	for (unsigned int i = 0; i < opt->n_pids; i++) {
+		if (kill(opt->pids[i], 0) && errno == ESRCH)
+			return ut_error_set(&r->err, "no process %d", (int)opt->pids[i]);
+	}
+	if (output_check(opt->output, opt->force, &r->err) || command_check(opt->command, &r->err))
+		return -1;
+	return 0;
+}
+
+static int check_host(struct recording *r)
+{
+	const struct host *h = &r->host;
+
+	if (!h->has_kvm)
+		return ut_error_set(&r->err, "KVM is not there; load kvm_amd or kvm_intel");
+	if (privileges_check(!access("/sys/kernel/btf/kvm", F_OK), &r->err))
+		return -1;
+	if (h->nested_paging)
+		return ut_error_set(&r->err,
+				    "%s uses nested paging, so guests have no shadow pages; load "
+				    "it with %s while no guest runs",
+				    h->backend, strcmp(h->backend, "kvm_amd") ? "ept=0" : "npt=0");
+	if (r->opt->exact) {
+		r->exact = exact_open(h, &r->err);
+		if (r->exact < 0)
+			return -1;
+	}
+	return targets_find(&r->targets, r->opt, h, &r->err);
+}
+
+/* The file, and the process that gives it its name and removes what must not stay. */
+static int open_files(struct recording *r)
+{
+	struct ut_error why;
+
+	if (output_open(&r->output, r->opt->output, &r->err))
+		return -1;
+	if (control_open(&r->control, &why) && r->opt->verbose)
+		cli_warn("no marks can be put into this capture: %s", why.text);
+	return keeper_start(&r->keeper, r->output.temporary, r->output.final, r->opt->force,
+			    r->control.path[0] ? r->control.path : NULL, &r->err);
+}
+
+static int start_capture(struct recording *r)
+{
+	struct capture_options options = { .ring_bytes = r->opt->ring_bytes,
+					   .max_rate = r->opt->max_rate,
+					   .exact = r->opt->exact,
+					   .attached = !r->opt->command,
+					   .verbose = r->opt->verbose,
+					   .record = take_record,
+					   .arg = r };
+	struct assembler_options assemble = { .role = &r->host.role, .emit = take_event, .arg = r };
+
+	r->capture = capture_start(&r->host, &options, &r->err);
+	if (!r->capture)
+		return -1;
+	summary_hooks(r->capture, r->opt);
+	r->start = now_ns();
+	assemble.start = r->start;
+	r->assembler = assembler_new(&assemble);
+	if (!r->assembler)
+		return ut_error_set(&r->err, "out of memory");
+	return open_writer(r);
+}
+
+static int add_target(struct recording *r, pid_t pid)
+{
+	return capture_add_target(r->capture, pid, &r->err) || keep_in_step(r, pid) ? -1 : 0;
+}
+
+static int attach(struct recording *r)
+{
+	int n;
+
+	for (unsigned int i = 0; i < r->targets.n; i++) {
+		if (add_target(r, r->targets.pids[i]))
+			return -1;
+	}
+	if (r->opt->all && capture_add_all(r->capture, &r->err))
+		return -1;
+	n = capture_read_running(r->capture, &r->err);
+	if (n < 0)
+		return -1;
+	if (!n && !r->opt->all)
+		return ut_error_set(&r->err, "the virtual machine ended before it was recorded");
+	if (!n && !r->opt->quiet)
+		fputs("unsync: no virtual machine runs yet; waiting for one\n", stderr);
+	return 0;
+}
+
+static bool can_read(void *arg)
+{
+	const struct recording *r = arg;
+
+	return capture_readable(r->capture);
+}
+
+/* A command has been forked by then, and keeps what the caller may do. */
+static int start_target(struct recording *r)
+{
+	char **argv = r->opt->command;
+
+	if (!argv)
+		return attach(r) || privileges_drop(can_read, r, &r->err) ? -1 : 0;
+	if (command_prepare(&r->command, argv, !strcmp(r->opt->output, "-"), &r->err) ||
+	    add_target(r, r->command.pid) || privileges_drop(can_read, r, &r->err))
+		return -1;
+	return command_release(&r->command, argv[0], &r->err);
+}
+
+/* ---- meanwhile ---- */
+
+static bool is_over(struct recording *r, uint64_t now)
+{
+	if (command_interrupted() || r->full)
 		return true;
-	reap_child(&r->child, WNOHANG);
-	if (r->opt->command)
-		return r->child.ended;
-	return kill(r->opt->pid, 0) && errno == ESRCH;
+	if (r->opt->duration && now - r->start >= r->opt->duration)
+		return true;
+	command_reap(&r->command, WNOHANG);
+	return r->opt->command ? r->command.ended : targets_ended(&r->targets);
+}
+
+/* Until there is something to do. The ring wakes nobody for a few records. */
+static void wait_for_work(const struct recording *r, uint64_t now)
+{
+	struct pollfd fds[] = { { .fd = capture_fd(r->capture), .events = POLLIN },
+				{ .fd = r->control.fd, .events = POLLIN } };
+	uint64_t left = POLL_MS;
+
+	if (r->opt->duration) {
+		left = (r->start + r->opt->duration - now) / 1000000 + 1;
+		left = left < POLL_MS ? left : POLL_MS;
+	}
+	poll(fds, sizeof(fds) / sizeof(fds[0]), (int)left);
 }
 
 /* Once a second everything so far goes to the file, so that a killed capture loses little. */
 static int run(struct recording *r)
 {
-	uint64_t next = r->start + SECOND, now;
+	uint64_t now = now_ns(), next = now + SECOND;
 
-	while (!is_over(r)) {
-		if (capture_poll(r->capture, POLL_MS, &r->err))
+	while (!is_over(r, now)) {
+		wait_for_work(r, now);
+		if (capture_poll(r->capture, 0, &r->err))
 			return -1;
+		control_serve(&r->control, take_mark, r);
 		now = now_ns();
 		if (now < next)
 			continue;
 		next = now + SECOND;
-		if (capture_losses(r->capture, false, take_loss, r) ||
-		    ut_writer_flush(r->writer, &r->err))
+		if (capture_losses(r->capture, false, take_loss, r) || flush(r))
 			return -1;
-		show_status(r, now - r->start);
+		status_draw(&r->status, &r->counts, ut_writer_bytes(r->writer), now - r->start);
 	}
 	return 0;
 }
+
+/* ---- afterwards ---- */
 
 static int finish_exact(struct recording *r)
 {
@@ -468,215 +448,146 @@ static int finish_exact(struct recording *r)
 		return -1;
 	return assembler_stat(r->assembler, now_ns(), "exact.calls", n.calls) ||
 	       assembler_stat(r->assembler, now_ns(), "exact.refusals", n.refusals) ||
-	       assembler_stat(r->assembler, now_ns(), "exact.denied", n.denied) ||
 	       assembler_stat(r->assembler, now_ns(), "exact.missed", n.missed);
+}
+
+static int finish_size(struct recording *r)
+{
+	if (!r->counts.cut)
+		return 0;
+	return assembler_lost(r->assembler, now_ns(), UT_LOST_RATE, 0, r->counts.cut);
 }
 
 static int finish(struct recording *r)
 {
-	int failed;
-
-	failed = capture_stop(r->capture, &r->err) ||
-		 capture_losses(r->capture, true, take_loss, r) ||
-		 capture_exits(r->capture, take_exit, r) || finish_exact(r) ||
-		 assembler_stat(r->assembler, now_ns(), "collector.silent",
-				assembler_counts(r->assembler)->silent);
-	if (!r->opt->quiet && isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
-	return failed;
+	return capture_read_stats(r->capture, &r->err) || capture_stop(r->capture, &r->err) ||
+	       capture_losses(r->capture, true, take_loss, r) ||
+	       capture_exits(r->capture, take_exit, r) || finish_exact(r) ||
+	       assembler_stat(r->assembler, now_ns(), "collector.silent",
+			      assembler_counts(r->assembler)->silent) ||
+	       finish_size(r);
 }
 
-/* What makes an exact trace less than that. */
-static void check_exact(const struct recording *r)
+/* Closes the file; @failed: what was captured before is worth keeping. Returns whether all went well. */
+static bool close_file(struct recording *r, bool failed, struct record_summary *s)
 {
-	const struct assembler_counts *n = assembler_counts(r->assembler);
+	struct ut_error first = r->err;
 
-	if (n->host_unsync)
-		cli_warn("%llu tables went out of sync before they could be kept in step",
-			 (unsigned long long)n->host_unsync);
-	if (n->silent)
-		cli_warn("%llu table entries changed although no write to them was seen",
-			 (unsigned long long)n->silent);
-}
-
-static void summarise(const struct recording *r, uint64_t bytes)
-{
-	const struct assembler_counts *n = assembler_counts(r->assembler);
-	double per_event = n->events ? (double)bytes / (double)n->events : 0;
-
-	if (r->opt->exact)
-		check_exact(r);
-	if (!r->vms && !r->opt->quiet)
-		cli_warn("no virtual machine was seen");
-	if (n->lost)
-		cli_warn("%llu events lost; a larger ring (-m) may help, 'unsync info' says which",
-			 (unsigned long long)n->lost);
-	if (!r->opt->quiet)
-		fprintf(stderr, "unsync: %s: %llu events, %llu bytes (%.2f an event), %llu lost\n",
-			r->opt->output, (unsigned long long)n->events, (unsigned long long)bytes,
-			per_event, (unsigned long long)n->lost);
-}
-
-static void say_goes_on(const struct recording *r)
-{
-	if (r->child.pid && !r->opt->quiet)
-		fprintf(stderr, "unsync: '%s' goes on as process %d\n", r->opt->command[0],
-			(int)r->child.pid);
+	if (!r->writer)
+		return !failed;
+	if (finish(r) && !failed) {
+		failed = true;
+		first = r->err;
+	}
+	if (!failed && flush(r)) {
+		failed = true;
+		first = r->err;
+	}
+	s->bytes = ut_writer_bytes(r->writer);
+	if (ut_writer_close(r->writer, failed ? NULL : &first))
+		failed = true;
+	r->err = first;
+	return !failed;
 }
 
 static int judge(const struct recording *r)
 {
-	const struct child *c = &r->child;
+	const struct record_command *c = &r->command;
 
 	if (c->ended && WIFSIGNALED(c->status))
 		cli_warn("'%s' was ended by signal %d", r->opt->command[0], WTERMSIG(c->status));
 	else if (c->ended && WEXITSTATUS(c->status))
 		cli_warn("'%s' failed with status %d", r->opt->command[0], WEXITSTATUS(c->status));
-	if (assembler_counts(r->assembler)->lost)
+	if (!r->counts.seen)
+		return cli_fail("no virtual machine was seen, so there is no trace%s",
+				r->opt->command ? "; does the command use KVM?" : "");
+	if (r->counts.lost)
 		return EXIT_LOSSES;
 	return c->ended && c->status ? EXIT_FAILED : EXIT_OK;
 }
 
-static int start_capture(struct recording *r)
+static int conclude(struct recording *r, bool good, struct record_summary *s)
 {
-	struct capture_options options = { .ring_bytes = r->opt->ring_bytes,
-					   .exact = r->opt->exact,
-					   .attached = r->opt->pid != 0,
-					   .verbose = r->opt->verbose,
-					   .record = take_record,
-					   .arg = r };
-	struct assembler_options assemble = { .role = &r->host.role, .emit = take_event, .arg = r };
+	int status;
 
-	if (r->host.nested_paging)
-		return ut_error_set(
-			&r->err,
-			"%s uses nested paging, so guests have no shadow pages; load it with %s",
-			r->host.backend, strcmp(r->host.backend, "kvm_amd") ? "ept=0" : "npt=0");
-	if (r->opt->exact) {
-		r->exact = exact_open(&r->host, &r->err);
-		if (r->exact < 0)
-			return -1;
-	}
-	r->capture = capture_start(&r->host, &options, &r->err);
-	if (!r->capture)
-		return -1;
-	warn_missing(r);
-	r->start = now_ns();
-	assemble.start = r->start;
-	r->assembler = assembler_new(&assemble);
-	return r->assembler ? 0 : ut_error_set(&r->err, "out of memory");
+	status_wipe(&r->status);
+	if (!good && r->command.pid)
+		return cli_fail("%s; '%s' goes on as process %d", r->err.text, r->opt->command[0],
+				(int)r->command.pid);
+	if (!good)
+		return cli_fail("%s", r->err.text);
+	if (r->counts.seen)
+		summary_print(s);
+	status = judge(r);
+	if (r->command.pid && !r->opt->quiet)
+		fprintf(stderr, "unsync: '%s' goes on as process %d\n", r->opt->command[0],
+			(int)r->command.pid);
+	return status;
 }
 
-/* The file comes last: until all else is ready, the one that it replaces stays. */
-static int start_target(struct recording *r)
+static void release(struct recording *r)
 {
-	pid_t pid = r->opt->pid;
-
-	if (r->opt->command) {
-		if (prepare_child(&r->child, r->opt, &r->err))
-			return -1;
-		pid = r->child.pid;
-	}
-	if (capture_add_target(r->capture, pid, &r->err) || keep_in_step(r, pid) || open_writer(r))
-		return -1;
-	return r->opt->command ? release_child(&r->child, r->opt->command[0], &r->err) : 0;
+	capture_free(r->capture);
+	assembler_free(r->assembler);
+	counts_free(&r->counts);
+	if (r->exact >= 0)
+		close(r->exact);
+	if (r->control.fd >= 0)
+		close(r->control.fd);
+	keeper_end(&r->keeper);
+	targets_close(&r->targets);
+	output_close(&r->output);
+	host_release(&r->host);
 }
 
-/* As execvp() looks for it. Returns 0 or an errno. */
-static int find_command(const char *name)
+static int list(void)
 {
-	const char *path = getenv("PATH"), *end;
-	char file[PATH_MAX];
-	struct stat st;
-	int ret = ENOENT;
+	struct ut_error err;
+	struct host host;
+	int status;
 
-	if (!*name)
-		return ENOENT;
-	if (!path)
-		path = "/bin:/usr/bin";
-	if (strchr(name, '/'))
-		path = "";
-	for (;; path = end + 1) {
-		end = strchrnul(path, ':');
-		if ((size_t)snprintf(file, sizeof(file), "%.*s%s%s", (int)(end - path), path,
-				     end > path ? "/" : "", name) < sizeof(file) &&
-		    !stat(file, &st)) {
-			if (S_ISREG(st.st_mode) && !access(file, X_OK))
-				return 0;
-			ret = EACCES;
-		}
-		if (!*end)
-			return ret;
-	}
-}
-
-/* Before anything is replaced. */
-static int check_files(const struct options *opt)
-{
-	int e;
-
-	if (opt->pid && kill(opt->pid, 0) && errno == ESRCH)
-		return cli_fail("no process %d", (int)opt->pid);
-	if (strcmp(opt->output, "-") && !opt->force && !access(opt->output, F_OK))
-		return cli_fail("%s: exists; -f replaces it", opt->output);
-	e = opt->command ? find_command(opt->command[0]) : 0;
-	if (e)
-		return cli_fail("cannot run '%s': %s", opt->command[0], strerror(e));
-	return 0;
-}
-
-/* A device or pipe stays; a link to a file does, too, without the file. */
-static void remove_output(const char *path)
-{
-	char *where = realpath(path, NULL);
-	struct stat st;
-
-	if (where && !stat(where, &st) && S_ISREG(st.st_mode))
-		unlink(where);
-	free(where);
+	host_probe(&host);
+	if (!host.has_kvm)
+		status = cli_fail("KVM is not there; load kvm_amd or kvm_intel");
+	else if (privileges_check(!access("/sys/kernel/btf/kvm", F_OK), &err))
+		status = cli_fail("%s", err.text);
+	else
+		status = targets_list(&host);
+	host_release(&host);
+	return status;
 }
 
 int cli_record(int argc, char **argv)
 {
-	struct options opt;
-	struct recording r = { .opt = &opt, .exact = -1, .child = { .go = -1, .failure = -1 } };
-	uint64_t bytes = 0;
+	struct record_options opt;
+	struct recording r = { .opt = &opt,
+			       .exact = -1,
+			       .output = { .fd = -1 },
+			       .control = { .fd = -1 },
+			       .command = { .go = -1, .failure = -1 } };
+	struct record_summary summary = { .opt = &opt, .counts = &r.counts };
+	bool good;
 	int status;
-	bool failed;
 
-	if (!parse(argc, argv, &opt, &status))
+	if (!record_parse(argc, argv, &opt, &status))
 		return status;
-	if (check_files(&opt))
-		return EXIT_FAILED;
+	if (opt.list)
+		return list();
+	r.status.wanted = !opt.quiet && isatty(STDERR_FILENO);
+	if (check_request(&r))
+		return cli_fail("%s", r.err.text);
 	host_probe(&r.host);
-	catch_signals();
-	failed = start_capture(&r) || start_target(&r);
-	r.started = !failed;
-	failed = failed || run(&r);
-	/* What was captured before a failure is worth keeping. */
-	if (r.writer) {
-		failed = finish(&r) || failed;
-		if (!failed) {
-			failed = ut_writer_flush(r.writer, &r.err);
-			bytes = ut_writer_bytes(r.writer);
-		}
-		failed = ut_writer_close(r.writer, failed ? NULL : &r.err) || failed;
-	}
-	drop_child(&r.child);
-	/* Of a command that did not even start there is nothing to keep. */
-	if (failed && r.writer && !r.started && strcmp(opt.output, "-"))
-		remove_output(opt.output);
-	if (failed) {
-		status = cli_fail("%s", r.err.text);
-	} else {
-		summarise(&r, bytes);
-		status = judge(&r);
-	}
-	say_goes_on(&r);
-	capture_free(r.capture);
-	assembler_free(r.assembler);
-	if (r.exact >= 0)
-		close(r.exact);
-	host_release(&r.host);
+	command_catch_signals();
+	good = !check_host(&r) && !open_files(&r) && !start_capture(&r) && !start_target(&r) &&
+	       !run(&r);
+	good = close_file(&r, !good, &summary);
+	command_drop(&r.command);
+	if (r.capture)
+		summary.bpf_ns = capture_run_ns(r.capture);
+	if (r.assembler)
+		summary.assembled = assembler_counts(r.assembler);
+	summary.full = r.full;
+	status = conclude(&r, good, &summary);
+	release(&r);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define DEVICE "/dev/unsync-exact"
@@ -16,43 +17,63 @@ bool exact_loaded(void)
 }
 
 /* Returns 0 or a negative errno. */
-static int tell(int fd, const char *text, struct ut_error *err)
+static int tell(int fd, const char *text)
 {
-	int e;
+	return write(fd, text, strlen(text)) >= 0 ? 0 : -errno;
+}
 
-	if (write(fd, text, strlen(text)) >= 0)
-		return 0;
-	e = errno;
-	ut_error_set(err, DEVICE ": %s: %s", text,
-		     e == EEXIST   ? "another capture holds it"
-		     : e == ENOENT ? "this kernel's KVM has no function that it knows"
-		     : e == ENOSPC ? "too many processes with guests at a time"
-				   : strerror(e));
-	return -e;
+/* Built and installed, so that modprobe finds it? */
+static bool is_installed(void)
+{
+	char path[128], line[512];
+	struct utsname u;
+	bool found = false;
+	FILE *f;
+
+	if (uname(&u))
+		return false;
+	snprintf(path, sizeof(path), "/lib/modules/%.64s/modules.dep", u.release);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, "/unsync_exact.ko");
+	if (f)
+		fclose(f);
+	return found;
+}
+
+const char *exact_remedy(void)
+{
+	if (is_installed())
+		return "modprobe unsync_exact";
+	return "make -C collector/exact && insmod collector/exact/unsync_exact.ko, or to keep it: "
+	       "dkms add collector/exact && dkms install unsync-exact/0.1 && modprobe unsync_exact";
 }
 
 int exact_open(const struct host *host, struct ut_error *err)
 {
 	char text[64];
-	int fd;
+	int fd, ret;
 
 	if (!host->exact_parameter[0])
 		return ut_error_set(err,
 				    "--exact: this kernel's mmu_try_to_unsync_pages() is not one "
 				    "that the module understands; record without --exact");
 	if (!exact_loaded())
-		return ut_error_set(
-			err, "--exact needs the module unsync_exact: make -C collector/exact, "
-			     "then insmod collector/exact/unsync_exact.ko");
+		return ut_error_set(err, "--exact: the module unsync_exact is not loaded; %s",
+				    exact_remedy());
 	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return ut_error_set(err, DEVICE ": %s; run as root", strerror(errno));
+		return ut_error_set(err, DEVICE ": %s%s", strerror(errno),
+				    errno == EACCES ? "; run as root" : "");
 	snprintf(text, sizeof(text), "arg=%s", host->exact_parameter);
-	if (tell(fd, text, err)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	ret = tell(fd, text);
+	if (!ret)
+		return fd;
+	close(fd);
+	if (ret == -ENOENT)
+		return ut_error_set(err, "--exact: the module finds no mmu_try_to_unsync_pages() "
+					 "in this kernel's KVM; record without --exact");
+	return ut_error_set(err, DEVICE ": %s: %s", text, strerror(-ret));
 }
 
 int exact_add(int fd, pid_t pid, struct ut_error *err)
@@ -61,8 +82,25 @@ int exact_add(int fd, pid_t pid, struct ut_error *err)
 	int ret;
 
 	snprintf(text, sizeof(text), "pid=%d", (int)pid);
-	ret = tell(fd, text, err);
-	return ret == -ESRCH ? 1 : ret ? -1 : 0;
+	ret = tell(fd, text);
+	switch (ret) {
+	case 0:
+		return 0;
+	case -ESRCH:
+		ut_error_set(err, "no process %d", (int)pid);
+		return 1;
+	case -EEXIST:
+		return ut_error_set(err,
+				    "--exact: process %d is kept in step by another capture; end "
+				    "that first, or record without --exact",
+				    (int)pid);
+	case -ENOSPC:
+		return ut_error_set(err, "--exact: too many processes with guests at a time");
+	case -ENODEV:
+		return ut_error_set(err, "--exact: KVM's module is gone");
+	default:
+		return ut_error_set(err, DEVICE ": %s: %s", text, strerror(-ret));
+	}
 }
 
 int exact_read(int fd, struct exact_counts *counts)

@@ -26,6 +26,11 @@ struct exact_counts {
 bool exact_loaded(void);
 
 /**
+ * exact_remedy() - what to do if it is not: shell commands, static
+ */
+const char *exact_remedy(void);
+
+/**
  * exact_open() - make it ready
  * @host: after host_probe(): knows which argument of KVM's function to set
  * @err: set on failure, with a remedy
