@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/agree.h"
 #include "cli/cli.h"
 #include "cli/text.h"
 #include "trace/trace.h"
@@ -36,6 +37,11 @@ struct stat_value {
 	size_t name_len;
 };
 
+/* Losses of one cause and kind: how many, and when. */
+struct loss {
+	uint64_t count, first_ns, last_ns;
+};
+
 struct tally {
 	uint64_t all, events, unknown, kinds[UT_KIND_END];
 	uint64_t blocks, bytes, words;
@@ -43,6 +49,12 @@ struct tally {
 	uint64_t how[UT_HOW_WALK + 1], old_unknown;
 	uint64_t outcome[UT_OUT_FAST + 1];
 	uint64_t lost, lost_by[UT_LOST_CAUSE_END];
+	struct loss losses[UT_LOST_CAUSE_END][UT_KIND_END]; /* kind 0: any */
+	uint64_t previous_ns;
+	struct agree *agree;
+	const struct agree_check *checks;
+	size_t n_checks;
+	enum agree_status verdict;
 	uint16_t vm_slot[UINT16_MAX + 1]; /* place in vms plus one */
 	struct vm *vms;
 	size_t n_vms;
@@ -146,7 +158,25 @@ static void count_stat(struct tally *t, const struct ut_event *e)
 		t->stats[t->n_stats++] = s;
 	}
 	t->stats[i].has[e->text.final] = true;
-	t->stats[i].value[e->text.final] = e->text.value;
+	if (e->vcpu == UT_NO_VCPU)
+		t->stats[i].value[e->text.final] = e->text.value;
+	else
+		t->stats[i].value[e->text.final] += e->text.value; /* of all vCPUs */
+}
+
+/* They happened between the event before and this one. */
+static void count_loss(struct tally *t, const struct ut_event *e)
+{
+	uint8_t kind = e->lost.kind < UT_KIND_END ? e->lost.kind : 0;
+	struct loss *l = &t->losses[e->lost.cause][kind];
+
+	t->lost += e->lost.count;
+	t->lost_by[e->lost.cause] += e->lost.count;
+	if (!l->count || t->previous_ns < l->first_ns)
+		l->first_ns = t->previous_ns;
+	if (e->time > l->last_ns)
+		l->last_ns = e->time;
+	l->count += e->lost.count;
 }
 
 static void count_event(struct tally *t, const struct ut_event *e)
@@ -176,12 +206,13 @@ static void count_event(struct tally *t, const struct ut_event *e)
 		count_stat(t, e);
 		break;
 	case UT_LOST:
-		t->lost += e->lost.count;
-		t->lost_by[e->lost.cause] += e->lost.count;
+		count_loss(t, e);
 		break;
 	default:
 		break;
 	}
+	agree_event(t->agree, e);
+	t->previous_ns = e->time;
 }
 
 static int by_count(const void *a, const void *b)
@@ -202,6 +233,7 @@ static int by_id(const void *a, const void *b)
 static const char *count_all(struct tally *t, struct ut_reader *r, struct ut_error *err)
 {
 	struct ut_block b;
+	const char *wrong;
 	uint64_t total;
 	int ret;
 
@@ -215,13 +247,17 @@ static const char *count_all(struct tally *t, struct ut_reader *r, struct ut_err
 	}
 	cli_progress("reading", 1, 1);
 	t->all = t->events + t->unknown;
+	/* Of a damaged file only what was read has to do with the events. */
 	ut_reader_progress(r, &t->bytes, &total);
-	if (total)
+	wrong = ret < 0 ? err->text : ut_reader_warning(r);
+	if (!wrong && total)
 		t->bytes = total;
+	t->checks = agree_finish(t->agree, &t->n_checks);
+	t->verdict = agree_worst(t->checks, t->n_checks);
 	qsort(t->exits, t->n_exits, sizeof(t->exits[0]), by_count);
 	if (t->n_vms)
 		qsort(t->vms, t->n_vms, sizeof(t->vms[0]), by_id);
-	return ret < 0 ? err->text : ut_reader_warning(r);
+	return wrong;
 }
 
 /* ---- names ---- */
@@ -422,12 +458,102 @@ static void print_stats(const struct tally *t)
 	}
 }
 
+/* ---- how complete it is ---- */
+
+static const char *loss_kind(unsigned int kind)
+{
+	return kind ? ut_kind_name(kind) : "any";
+}
+
 static void print_losses(const struct tally *t)
 {
-	if (t->lost)
-		print_named("LOST", cause_names, cause_help, t->lost_by, UT_LOST_CAUSE_END);
-	else
+	char what[128];
+
+	if (!t->lost) {
 		printf("nothing lost\n");
+		return;
+	}
+	print_named("LOST", cause_names, cause_help, t->lost_by, UT_LOST_CAUSE_END);
+	for (unsigned int c = 0; c < UT_LOST_CAUSE_END; c++) {
+		for (unsigned int k = 0; k < UT_KIND_END; k++) {
+			const struct loss *l = &t->losses[c][k];
+
+			if (!l->count)
+				continue;
+			snprintf(what, sizeof(what), "of kind %s, from %.6f s to %.6f s",
+				 loss_kind(k), (double)l->first_ns * 1e-9,
+				 (double)l->last_ns * 1e-9);
+			line(cause_names[c], l->count, what);
+		}
+	}
+}
+
+static void print_missing(const struct ut_header *h)
+{
+	const char *missing = ut_header_get(h, "missing");
+
+	if (!missing || !*missing)
+		return;
+	printf("hooks that the recorded host did not allow; what they tell is not in the trace\n "
+	       " ");
+	text_plain(stdout, missing, strlen(missing));
+	printf("\n");
+}
+
+static void print_check(const struct agree_check *c)
+{
+	char kvm[32], trace[32];
+	uint64_t by = c->kvm > c->trace ? c->kvm - c->trace : c->trace - c->kvm;
+
+	if (c->vm == UT_NO_VM)
+		printf("  -    ");
+	else
+		printf("  %-4u ", c->vm);
+	printf("%-32s %12s %12s  ", c->counter, text_count(kvm, c->kvm),
+	       c->status == AGREE_NO_EVENT ? "-" : text_count(trace, c->trace));
+	switch (c->status) {
+	case AGREE_NO_EVENT:
+		break;
+	case AGREE_SAME:
+		printf("agrees: ");
+		break;
+	case AGREE_EXPLAINED:
+		printf("differs by %llu: %s: ", (ull)by, c->why);
+		break;
+	case AGREE_LOST:
+		printf("differs by %llu, as many were lost: ", (ull)by);
+		break;
+	default:
+		printf("DIFFERS by %llu: ", (ull)by);
+	}
+	printf("%s\n", c->events);
+}
+
+static const char *verdict_line(enum agree_status verdict)
+{
+	switch (verdict) {
+	case AGREE_SAME:
+		return "yes: every counter that can be compared is the trace's own to the last "
+		       "digit";
+	case AGREE_EXPLAINED:
+		return "yes: where they differ the trace tells why";
+	case AGREE_LOST:
+		return "they differ by no more than what was lost";
+	case AGREE_DIFFERS:
+		return "NO: the trace does not tell why; see \"Checking a capture\" in "
+		       "docs/capturing.md";
+	default:
+		return "unknown: the trace holds none of KVM's counters";
+	}
+}
+
+static void print_agreement(const struct tally *t)
+{
+	if (t->n_checks)
+		printf("%-39s %12s %12s\n", "agreement", "KVM", "trace");
+	for (size_t i = 0; i < t->n_checks; i++)
+		print_check(&t->checks[i]);
+	printf("does KVM's own count agree? %s\n", verdict_line(t->verdict));
 }
 
 static void print_text(const char *file, const struct ut_header *h, const struct tally *t,
@@ -448,7 +574,9 @@ static void print_text(const char *file, const struct ut_header *h, const struct
 	print_vms(t);
 	print_exits(t);
 	print_stats(t);
+	print_agreement(t);
 	print_losses(t);
+	print_missing(h);
 	if (t->unlisted)
 		printf("%llu more values not listed\n", (ull)t->unlisted);
 }
@@ -552,6 +680,48 @@ static void json_stats(const struct tally *t)
 	printf("]");
 }
 
+static void json_losses(const struct tally *t)
+{
+	bool any = false;
+
+	printf(",\"losses\":[");
+	for (unsigned int c = 0; c < UT_LOST_CAUSE_END; c++) {
+		for (unsigned int k = 0; k < UT_KIND_END; k++) {
+			const struct loss *l = &t->losses[c][k];
+
+			if (!l->count)
+				continue;
+			printf("%s{\"cause\":\"%s\",\"kind\":\"%s\",\"count\":%llu,"
+			       "\"first_ns\":%llu,\"last_ns\":%llu}",
+			       any ? "," : "", cause_names[c], loss_kind(k), (ull)l->count,
+			       (ull)l->first_ns, (ull)l->last_ns);
+			any = true;
+		}
+	}
+	printf("]");
+}
+
+static void json_agreement(const struct tally *t)
+{
+	printf(",\"agreement\":{\"verdict\":\"%s\",\"checks\":[",
+	       t->verdict == AGREE_NO_EVENT ? "unknown" : agree_status_name(t->verdict));
+	for (size_t i = 0; i < t->n_checks; i++) {
+		const struct agree_check *c = &t->checks[i];
+
+		printf("%s{\"counter\":\"%s\",\"events\":\"%s\",\"status\":\"%s\",\"kvm\":%llu",
+		       i ? "," : "", c->counter, c->events, agree_status_name(c->status),
+		       (ull)c->kvm);
+		if (c->status != AGREE_NO_EVENT)
+			printf(",\"trace\":%llu,\"bound\":%d", (ull)c->trace, c->bound);
+		if (c->vm != UT_NO_VM)
+			printf(",\"vm\":%u", c->vm);
+		if (c->why)
+			printf(",\"why\":\"%s\"", c->why);
+		printf("}");
+	}
+	printf("]}");
+}
+
 static void print_json(const char *file, const struct ut_header *h, const struct tally *t,
 		       const char *wrong)
 {
@@ -577,21 +747,72 @@ static void print_json(const char *file, const struct ut_header *h, const struct
 	json_stats(t);
 	printf(",\"lost\":%llu", (ull)t->lost);
 	json_named("lost_by_cause", cause_names, t->lost_by, UT_LOST_CAUSE_END);
+	json_losses(t);
+	json_agreement(t);
 	printf("}\n");
 }
 
 /* ---- the verb ---- */
 
-static int inform(const char *file, bool json)
+static const char *worst_counter(const struct tally *t)
+{
+	for (size_t i = 0; i < t->n_checks; i++) {
+		if (t->checks[i].status == t->verdict)
+			return t->checks[i].counter;
+	}
+	return "";
+}
+
+/* With --check: is the trace what KVM counted? */
+static int judge(const char *file, const struct tally *t)
+{
+	if (t->verdict == AGREE_DIFFERS)
+		return cli_fail("%s: %s is not what the trace holds; 'unsync info %s' compares all "
+				"counters",
+				file, worst_counter(t), file);
+	if (t->verdict == AGREE_NO_EVENT)
+		return cli_fail("%s: none of KVM's counters is in it, so nothing can be checked; "
+				"record the VM to its end, or end 'unsync record' with Ctrl-C",
+				file);
+	if (t->lost) {
+		cli_warn("%s: %llu events were lost while it was captured", file, (ull)t->lost);
+		return EXIT_LOSSES;
+	}
+	return EXIT_OK;
+}
+
+static struct tally *new_tally(void)
+{
+	struct tally *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->agree = agree_new();
+	if (t->agree)
+		return t;
+	free(t);
+	return NULL;
+}
+
+static void free_tally(struct tally *t)
+{
+	agree_free(t->agree);
+	free(t->vms);
+	free(t->stats);
+	free(t);
+}
+
+static int inform(const char *file, bool json, bool check)
 {
 	struct ut_error err;
 	struct ut_reader *r = ut_reader_open(file, &err);
 	struct tally *t;
 	const char *wrong;
+	int ret = EXIT_OK;
 
 	if (!r)
 		return cli_fail("%s", err.text);
-	t = calloc(1, sizeof(*t));
+	t = new_tally();
 	if (!t) {
 		ut_reader_close(r);
 		return cli_fail("out of memory");
@@ -602,13 +823,17 @@ static int inform(const char *file, bool json)
 	else
 		print_text(file, ut_reader_header(r), t, wrong);
 	fflush(stdout);
-	if (wrong)
+	if (wrong) {
 		cli_warn("%s", wrong);
-	free(t->vms);
-	free(t->stats);
-	free(t);
+		ret = EXIT_FAILED;
+	} else if (check) {
+		ret = judge(file, t);
+	} else if (t->lost) {
+		cli_warn("%s: %llu events were lost while it was captured", file, (ull)t->lost);
+	}
+	free_tally(t);
 	ut_reader_close(r);
-	return wrong ? EXIT_FAILED : EXIT_OK;
+	return ret;
 }
 
 static void print_help(void)
@@ -616,7 +841,12 @@ static void print_help(void)
 	printf("usage: unsync info FILE... [options]\n\n"
 	       "Says what a trace holds: how it was captured, events by kind, VMs, exits by "
 	       "reason, what\n"
-	       "was lost, and whether it is complete. FILE may be - for standard input.\n\n"
+	       "was lost, whether it is complete, and whether KVM's own counters agree with it. "
+	       "FILE may be -\n"
+	       "for standard input.\n\n"
+	       "  -c, --check  fail unless KVM's counters agree with the events: status 1 if they "
+	       "do not or\n"
+	       "               there are none, 3 if events were lost\n"
 	       "  -j, --json   JSON, an object a line for each file\n"
 	       "  -h, --help   this text\n\n"
 	       "Exit status: 0 good, 1 damaged or cut off (what can be read is counted), 2 "
@@ -626,17 +856,21 @@ static void print_help(void)
 int cli_info(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "check", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false;
-	int opt, ret = EXIT_OK;
+	bool json = false, check = false;
+	int opt, one, ret = EXIT_OK;
 
 	opterr = 0;
 	optind = 0;
-	while ((opt = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "cjh", options, NULL)) != -1) {
 		switch (opt) {
+		case 'c':
+			check = true;
+			break;
 		case 'j':
 			json = true;
 			break;
@@ -652,8 +886,9 @@ int cli_info(int argc, char **argv)
 	for (int i = optind; i < argc; i++) {
 		if (!json && i > optind)
 			printf("\n");
-		if (inform(argv[i], json))
-			ret = EXIT_FAILED;
+		one = inform(argv[i], json, check);
+		if (one && ret != EXIT_FAILED)
+			ret = one;
 	}
 	if (fflush(stdout) || ferror(stdout))
 		return cli_fail("standard output: cannot be written");

@@ -3,7 +3,10 @@
  * Writes a small trace for the command-line tests: two guest processes that map and unmap pages in
  * turn, under four-level paging. Same arguments, same bytes.
  *
- *   mktrace native|exact ROUNDS LOST FILE
+ *   mktrace native|exact ROUNDS LOST FILE [KIND N]
+ *
+ * What KVM would have counted goes into it, too. N events of a KIND are then left out, as if a hook
+ * had missed them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +33,11 @@ struct guest {
 	uint64_t leaf[2][UT_TABLE_ENTRIES]; /* content of each process's last-level table */
 	uint64_t seen[2][UT_TABLE_ENTRIES]; /* the same, as it last was in sync */
 	bool unsync[2];
+	uint64_t count[UT_KIND_END]; /* of each kind, as KVM would */
+	uint64_t faults[UT_OUT_FAST + 1];
+	uint64_t zapped_unsync, trapped;
+	const char *drop; /* kind to leave out */
+	unsigned long drop_n;
 };
 
 static uint64_t gfn_of(unsigned int process, unsigned int level)
@@ -41,8 +49,17 @@ static void add(struct guest *g, struct ut_event e)
 {
 	g->time += 700;
 	e.time = g->time;
-	if (e.kind == UT_VM || e.kind == UT_MARK || e.kind == UT_STAT)
+	if (e.kind == UT_VM || e.kind == UT_MARK)
 		e.vcpu = UT_NO_VCPU;
+	g->count[e.kind]++;
+	if (e.kind == UT_FAULT)
+		g->faults[e.fault.outcome]++;
+	g->zapped_unsync += e.kind == UT_PAGE_ZAP && e.page.unsync;
+	g->trapped += e.kind == UT_WRITE && e.write.how == UT_HOW_TRAPPED;
+	if (g->drop_n && !strcmp(ut_kind_name(e.kind), g->drop)) {
+		g->drop_n--;
+		return;
+	}
 	if (ut_writer_add(g->w, &e, &g->err)) {
 		fprintf(stderr, "mktrace: %s\n", g->err.text);
 		exit(1);
@@ -240,9 +257,56 @@ static void run_round(struct guest *g, unsigned int round)
 	add_sync(g, process);
 }
 
-static void finish(struct guest *g, unsigned int rounds, uint64_t lost)
+static void add_stat(struct guest *g, uint16_t vcpu, const char *name, uint64_t value)
+{
+	struct ut_event e = { .kind = UT_STAT, .vcpu = vcpu };
+
+	e.text.text = name;
+	e.text.len = (uint16_t)strlen(name);
+	e.text.value = value;
+	e.text.final = true;
+	add(g, e);
+}
+
+static void add_exits(struct guest *g, uint32_t reason, uint64_t count)
 {
 	struct ut_event e = { .kind = UT_EXITS };
+
+	e.exits.isa = UT_ISA_SVM;
+	e.exits.reason = reason;
+	e.exits.count = count;
+	e.exits.ns = count * 1000;
+	add(g, e);
+}
+
+/* What KVM counted, and the exits as the collector did. */
+static void add_stats(struct guest *g)
+{
+	const uint64_t *n = g->count, *f = g->faults;
+
+	add_stat(g, 0, "kvm.exits", n[UT_FAULT] + n[UT_CR] + n[UT_INVLPG] + 1);
+	add_stat(g, 0, "kvm.pf_taken", n[UT_FAULT]);
+	add_stat(g, 0, "kvm.pf_fixed", f[UT_OUT_FILLED]);
+	add_stat(g, 0, "kvm.pf_spurious", 0);
+	add_stat(g, 0, "kvm.pf_emulate", f[UT_OUT_EMULATED]);
+	add_stat(g, 0, "kvm.pf_guest", f[UT_OUT_REFLECTED]);
+	add_stat(g, 0, "kvm.invlpg", n[UT_INVLPG]);
+	add_stat(g, 0, "kvm.tlb_flush", n[UT_CR]);
+	add(g, (struct ut_event){ .kind = UT_VM_GONE });
+	add_stat(g, UT_NO_VCPU, "kvm.mmu_cache_miss", n[UT_PAGE_NEW]);
+	add_stat(g, UT_NO_VCPU, "kvm.mmu_shadow_zapped", n[UT_PAGE_ZAP]);
+	add_stat(g, UT_NO_VCPU, "kvm.mmu_pte_write", g->trapped);
+	add_stat(g, UT_NO_VCPU, "kvm.mmu_flooded", 0);
+	add_stat(g, UT_NO_VCPU, "kvm.mmu_unsync",
+		 n[UT_HOST_UNSYNC] - n[UT_HOST_SYNC] - g->zapped_unsync);
+	add_exits(g, 0x4e, n[UT_FAULT]);
+	add_exits(g, 0x13, n[UT_CR]);
+	add_exits(g, 0x79, n[UT_INVLPG]);
+}
+
+static void finish(struct guest *g, uint64_t lost)
+{
+	struct ut_event e;
 
 	if (lost) {
 		struct ut_event gap = { .kind = UT_LOST };
@@ -252,13 +316,10 @@ static void finish(struct guest *g, unsigned int rounds, uint64_t lost)
 		gap.lost.cause = UT_LOST_RING_FULL;
 		add(g, gap);
 	}
+	add_cr3(g, 0);
 	for (unsigned int level = 1; level <= 4; level++)
 		add_page(g, UT_PAGE_ZAP, 1, level);
-	e.exits.isa = 2;
-	e.exits.reason = 0x4e;
-	e.exits.count = 402u * rounds;
-	e.exits.ns = 400000u * rounds;
-	add(g, e);
+	add_stats(g);
 	e = (struct ut_event){ .kind = UT_VM_GONE, .vcpu = UT_NO_VCPU };
 	add(g, e);
 }
@@ -275,9 +336,13 @@ int main(int argc, char **argv)
 	unsigned int rounds;
 	uint64_t lost;
 
-	if (argc != 5) {
-		fputs("usage: mktrace native|exact ROUNDS LOST FILE\n", stderr);
+	if (argc != 5 && argc != 7) {
+		fputs("usage: mktrace native|exact ROUNDS LOST FILE [KIND N]\n", stderr);
 		return 2;
+	}
+	if (argc == 7) {
+		g.drop = argv[5];
+		g.drop_n = strtoul(argv[6], NULL, 10);
 	}
 	g.exact = !strcmp(argv[1], "exact");
 	header.mode = g.exact ? UT_MODE_EXACT : UT_MODE_NATIVE;
@@ -291,7 +356,7 @@ int main(int argc, char **argv)
 	start(&g);
 	for (unsigned int round = 0; round < rounds; round++)
 		run_round(&g, round);
-	finish(&g, rounds, lost);
+	finish(&g, lost);
 	if (ut_writer_close(g.w, &g.err)) {
 		fprintf(stderr, "mktrace: %s\n", g.err.text);
 		return 1;
