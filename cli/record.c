@@ -448,6 +448,7 @@ static int finish_exact(struct recording *r)
 		return -1;
 	return assembler_stat(r->assembler, now_ns(), "exact.calls", n.calls) ||
 	       assembler_stat(r->assembler, now_ns(), "exact.refusals", n.refusals) ||
+	       assembler_stat(r->assembler, now_ns(), "exact.denied", n.denied) ||
 	       assembler_stat(r->assembler, now_ns(), "exact.missed", n.missed);
 }
 
