@@ -69,11 +69,16 @@ static int add_name(struct record_options *opt, const char *text)
 	return EXIT_OK;
 }
 
+/* The kernel takes powers of two. */
 static int take_ring(struct record_options *opt, const char *text)
 {
-	if (cli_parse_size(text, &opt->ring_bytes) || opt->ring_bytes < RING_LEAST ||
-	    opt->ring_bytes > RING_MOST)
+	uint64_t wanted;
+
+	if (cli_parse_size(text, &wanted) || wanted < RING_LEAST || wanted > RING_MOST)
 		return cli_usage("record", "'%s' is no size from 64k to 1G", text);
+	opt->ring_bytes = RING_LEAST;
+	while (opt->ring_bytes < wanted)
+		opt->ring_bytes *= 2;
 	return EXIT_OK;
 }
 
@@ -145,9 +150,9 @@ static int check(const struct record_options *opt)
 	bool some = opt->n_pids || opt->n_names;
 
 	if (opt->list)
-		return opt->output || opt->command || opt->all || some ?
-			       cli_usage("record", "--list goes with no output and no machine") :
-			       EXIT_OK;
+		return opt->output || opt->command || opt->all || some
+			       ? cli_usage("record", "--list goes with no output and no machine")
+			       : EXIT_OK;
 	if (!opt->output)
 		return cli_usage("record", "say where the trace goes: -o FILE");
 	if (!opt->command && !opt->all && !some)

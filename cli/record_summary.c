@@ -160,6 +160,7 @@ static double seconds_of(struct timeval t)
 
 static void print_cost(const struct record_summary *s)
 {
+	double mib = 1 << 20, ring = (double)s->opt->ring_bytes / mib;
 	struct rusage use;
 
 	if (getrusage(RUSAGE_SELF, &use))
@@ -169,7 +170,9 @@ static void print_cost(const struct record_summary *s)
 		seconds_of(use.ru_stime));
 	if (s->bpf_ns)
 		fprintf(stderr, ", its BPF programs %.2f s", (double)s->bpf_ns / (double)SECOND);
-	fprintf(stderr, ", and %.0f MB of memory at most\n", (double)use.ru_maxrss / 1024);
+	/* The ring is there once, but mapped twice in a row, so that no record is cut at its end. */
+	fprintf(stderr, ", and at most %.1f MiB of memory, %.1f of it the ring\n",
+		(double)use.ru_maxrss / 1024 - ring, ring);
 }
 
 void summary_print(const struct record_summary *s)
