@@ -10,8 +10,10 @@
 static void print_help(void)
 {
 	puts("usage: unsync mark [--pid RECORDER] TEXT\n\n"
-	     "Puts TEXT into every capture that runs on this host, between what was recorded before\n"
-	     "and after, and returns once it is there. 'unsync dump' shows it as an event 'mark'.\n\n"
+	     "Puts TEXT into every capture that runs on this host, between what was recorded "
+	     "before\n"
+	     "and after, and returns once it is there. 'unsync dump' shows it as an event "
+	     "'mark'.\n\n"
 	     "  -p, --pid RECORDER  only into the capture of this 'unsync record' process\n"
 	     "  -h, --help          this text\n\n"
 	     "TEXT is UTF-8 of up to 4096 bytes without control characters.\n\n"

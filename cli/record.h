@@ -104,8 +104,7 @@ struct record_output {
 int output_check(const char *path, bool force, struct ut_error *err);
 
 int output_open(struct record_output *o, const char *path, struct ut_error *err);
-int output_place(struct record_output *o, const char *path, struct keeper *k,
-		 struct ut_error *err);
+int output_place(struct record_output *o, const char *path, struct keeper *k, struct ut_error *err);
 void output_close(struct record_output *o);
 
 /* ---- what the user is told (cli/record_summary.c) ---- */
@@ -117,7 +116,7 @@ struct record_counts {
 	unsigned int vms;  /* VMs now */
 	struct {
 		uint16_t vm, vcpu;
-	} *vcpus; /* now */
+	} * vcpus; /* now */
 	size_t n_vcpus, room;
 };
 

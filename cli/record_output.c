@@ -56,9 +56,9 @@ int output_check(const char *path, bool force, struct ut_error *err)
 	if (stat(path, &st)) {
 		if (errno != ENOENT)
 			return ut_error_set(err, "%s: cannot create: %s", path, strerror(errno));
-		return lstat(path, &st) ? 0
-					: ut_error_set(err, "%s: a link to nothing; remove it",
-						       path);
+		return lstat(path, &st)
+			       ? 0
+			       : ut_error_set(err, "%s: a link to nothing; remove it", path);
 	}
 	if (S_ISDIR(st.st_mode))
 		return ut_error_set(err, "%s: is a folder; name a file", path);

@@ -117,11 +117,11 @@ int targets_list(const struct host *host)
 static int add_target(struct record_targets *t, const struct running_vm *vm, struct ut_error *err)
 {
 	if (!strcmp(vm->paging, "EPT") || !strcmp(vm->paging, "NPT"))
-		return ut_error_set(err,
-				    "the virtual machine of process %d uses %s, so it has no shadow "
-				    "pages; load KVM's module with %s, then start it again",
-				    (int)vm->pid, vm->paging,
-				    strcmp(vm->paging, "EPT") ? "npt=0" : "ept=0");
+		return ut_error_set(
+			err,
+			"the virtual machine of process %d uses %s, so it has no shadow "
+			"pages; load KVM's module with %s, then start it again",
+			(int)vm->pid, vm->paging, strcmp(vm->paging, "EPT") ? "npt=0" : "ept=0");
 	for (unsigned int i = 0; i < t->n; i++) {
 		if (t->pids[i] == vm->pid)
 			return 0;

@@ -118,7 +118,8 @@ int privileges_check(bool module, struct ut_error *err)
 		return ut_error_set(err, "cannot read the capabilities: %s", strerror(errno));
 	list_missing(sets.effective, module, missing, sizeof(missing));
 	if (missing[0])
-		return ut_error_set(err, "BPF programs are not permitted: no %s; run as root, outside "
+		return ut_error_set(err,
+				    "BPF programs are not permitted: no %s; run as root, outside "
 				    "of containers",
 				    missing);
 	if (in_user_namespace())
@@ -160,9 +161,9 @@ int privileges_drop(bool (*works)(void *arg), void *arg, struct ut_error *err)
 	if (set_sets(&(struct sets){ .permitted = BIT(CAP_BPF) }) && privileges_limit(0))
 		goto fail;
 	if (works(arg))
-		return privileges_limit(0) ? ut_error_set(err, "cannot drop CAP_BPF: %s",
-							  strerror(errno)) :
-					     0;
+		return privileges_limit(0)
+			       ? ut_error_set(err, "cannot drop CAP_BPF: %s", strerror(errno))
+			       : 0;
 	if (!set_sets(&(struct sets){ .permitted = BIT(CAP_BPF), .effective = BIT(CAP_BPF) }) &&
 	    works(arg))
 		return 0;
