@@ -383,6 +383,8 @@ static int start_target(struct recording *r)
 	if (command_prepare(&r->command, argv, !strcmp(r->opt->output, "-"), &r->err) ||
 	    add_target(r, r->command.pid) || privileges_drop(can_read, r, &r->err))
 		return -1;
+	if (command_interrupted())
+		return ut_error_set(&r->err, "interrupted before '%s' was started", argv[0]);
 	return command_release(&r->command, argv[0], &r->err);
 }
 
@@ -512,6 +514,7 @@ static int conclude(struct recording *r, bool good, struct record_summary *s)
 	int status;
 
 	status_wipe(&r->status);
+	/* Here it has been started, or has been reaped. */
 	if (!good && r->command.pid)
 		return cli_fail("%s; '%s' goes on as process %d", r->err.text, r->opt->command[0],
 				(int)r->command.pid);

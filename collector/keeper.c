@@ -54,27 +54,38 @@ static __attribute__((noreturn)) void keep(int fd, const char *temporary, const 
 					   bool replace, const char *other)
 {
 	char byte;
-	int answer;
+	int answer = 0;
 	ssize_t n;
 
 	let_go_of_everything(fd);
-	for (;;) {
-		n = recv(fd, &byte, 1, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
+	/* The first answer says that it is out of reach of whatever ends the others. */
+	while (send(fd, &answer, sizeof(answer), 0) == sizeof(answer)) {
+		do
+			n = recv(fd, &byte, 1, 0);
+		while (n < 0 && errno == EINTR);
 		if (n != 1)
 			break;
 		answer = temporary ? place(temporary, final, replace) : ENOENT;
 		if (!answer)
 			temporary = NULL;
-		if (send(fd, &answer, sizeof(answer), 0) < 0)
-			break;
 	}
 	if (temporary)
 		unlink(temporary);
 	if (other)
 		unlink(other);
 	_exit(0);
+}
+
+/* Returns 0 or an errno. */
+static int hear(int fd)
+{
+	int answer;
+	ssize_t n;
+
+	do
+		n = recv(fd, &answer, sizeof(answer), 0);
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(answer) ? answer : EPIPE;
 }
 
 int keeper_start(struct keeper *k, const char *temporary, const char *final, bool replace,
@@ -95,22 +106,16 @@ int keeper_start(struct keeper *k, const char *temporary, const char *final, boo
 		keep(ends[1], temporary, final, replace, other);
 	close(ends[1]);
 	k->fd = ends[0];
+	if (hear(k->fd))
+		return ut_error_set(err, "the process that keeps files in order does not run");
 	return 0;
 }
 
 int keeper_place(struct keeper *k, struct ut_error *err)
 {
-	int answer = EPIPE;
-	ssize_t n;
+	int e = send(k->fd, "", 1, MSG_NOSIGNAL) == 1 ? hear(k->fd) : EPIPE;
 
-	if (send(k->fd, "", 1, MSG_NOSIGNAL) == 1) {
-		do
-			n = recv(k->fd, &answer, sizeof(answer), 0);
-		while (n < 0 && errno == EINTR);
-		if (n != sizeof(answer))
-			answer = EPIPE;
-	}
-	return answer ? ut_error_set(err, "%s", strerror(answer)) : 0;
+	return e ? ut_error_set(err, "%s", strerror(e)) : 0;
 }
 
 void keeper_end(struct keeper *k)
