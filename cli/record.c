@@ -284,13 +284,19 @@ static int check_request(struct recording *r)
 	return 0;
 }
 
+/* Without privileges, the types of a KVM that is a module seem not to be there. */
+static int check_capture(const struct host *h, struct ut_error *err)
+{
+	if (h->has_kvm && privileges_check(!access("/sys/kernel/btf/kvm", F_OK), err))
+		return -1;
+	return capture_check_host(h, err);
+}
+
 static int check_host(struct recording *r)
 {
 	const struct host *h = &r->host;
 
-	if (!h->has_kvm)
-		return ut_error_set(&r->err, "KVM is not there; load kvm_amd or kvm_intel");
-	if (privileges_check(!access("/sys/kernel/btf/kvm", F_OK), &r->err))
+	if (check_capture(h, &r->err))
 		return -1;
 	if (h->nested_paging)
 		return ut_error_set(&r->err,
@@ -551,12 +557,7 @@ static int list(void)
 	int status;
 
 	host_probe(&host);
-	if (!host.has_kvm)
-		status = cli_fail("KVM is not there; load kvm_amd or kvm_intel");
-	else if (privileges_check(!access("/sys/kernel/btf/kvm", F_OK), &err))
-		status = cli_fail("%s", err.text);
-	else
-		status = targets_list(&host);
+	status = check_capture(&host, &err) ? cli_fail("%s", err.text) : targets_list(&host);
 	host_release(&host);
 	return status;
 }

@@ -218,7 +218,7 @@ static int take(void *arg, void *data, size_t size)
 	return 0;
 }
 
-static int check_host(const struct host *host, struct ut_error *err)
+int capture_check_host(const struct host *host, struct ut_error *err)
 {
 	if (!host->has_kvm)
 		return ut_error_set(err, "KVM is not there; load kvm_amd or kvm_intel");
@@ -242,7 +242,7 @@ struct capture *capture_start(const struct host *host, const struct capture_opti
 {
 	struct capture *c;
 
-	if (check_host(host, err))
+	if (capture_check_host(host, err))
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (c)

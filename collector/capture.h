@@ -31,6 +31,15 @@ struct capture_options {
 struct capture;
 
 /**
+ * capture_check_host() - has this kernel what every capture needs, as far as looking tells?
+ * @host: after host_probe()
+ * @err: set on failure, with a remedy
+ *
+ * Return: 0 or -1.
+ */
+int capture_check_host(const struct host *host, struct ut_error *err);
+
+/**
  * capture_start() - load the programs and attach as many as this kernel takes
  * @host: after host_probe(); outlives the capture
  * @options: copied
