@@ -66,7 +66,7 @@ table:
 	.long	do_and - table
 	.long	do_bts - table
 	.long	do_btr - table
-	.long	do_add - table
+	.long	do_xor - table
 	.long	do_cr0 - table
 	.long	do_cr3 - table
 	.long	do_cr4 - table
@@ -127,8 +127,8 @@ do_bts:
 do_btr:
 	lock btr %rax, (%rdi)
 	jmp	next
-do_add:
-	add	%rax, (%rdi)
+do_xor:
+	xor	%rax, (%rdi)
 	jmp	next
 do_cr0:
 	mov	%rax, %cr0

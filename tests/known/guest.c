@@ -2,6 +2,11 @@
 /*
  * A guest that does nothing but what a script says to its page tables.
  *
+ *	known-guest --seeds FIRST-LAST
+ *
+ * Runs the scripts of these seeds, each in a virtual machine of its own, and checks that the guest
+ * did what they say. Prints first what the vCPU has, as known-compare takes it.
+ *
  *	known-guest --forever [--vms N] [--vcpus N] [--rate N] [--name NAME]
  *
  * Runs N virtual machines (default 1) of N vCPUs each (1 or 2, default 1) until it is killed. Every
@@ -15,11 +20,19 @@
 #include <string.h>
 
 #include "forever.h"
-#include "vm.h"
+#include "play.h"
+#include "seeds.h"
+
+struct arguments {
+	struct forever how;
+	bool endless;
+	uint64_t first, last;
+};
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: known-guest --forever [--vms N] [--vcpus 1|2] [--rate N] "
+	fprintf(stderr, "usage: known-guest --seeds FIRST-LAST\n"
+			"       known-guest --forever [--vms N] [--vcpus 1|2] [--rate N] "
 			"[--name NAME]\n");
 	return 2;
 }
@@ -33,43 +46,67 @@ static unsigned int number(const char *text, unsigned int max)
 	return *text >= '0' && *text <= '9' && !*end && n <= max ? (unsigned int)n : 0;
 }
 
-int main(int argc, char **argv)
+static bool read_arguments(int argc, char **argv, struct arguments *a)
 {
-	static const struct option options[] = {
-		{ "forever", no_argument, NULL, 'f' },	   { "vms", required_argument, NULL, 'v' },
-		{ "vcpus", required_argument, NULL, 'c' }, { "rate", required_argument, NULL, 'r' },
-		{ "name", required_argument, NULL, 'n' },  {}
-	};
-	struct forever how = { .vms = 1, .vcpus = 1, .rate = 50 };
-	bool endless = false;
-	struct vm_host host;
-	int c, err;
+	static const struct option options[] = { { "forever", no_argument, NULL, 'f' },
+						 { "vms", required_argument, NULL, 'v' },
+						 { "vcpus", required_argument, NULL, 'c' },
+						 { "rate", required_argument, NULL, 'r' },
+						 { "name", required_argument, NULL, 'n' },
+						 { "seeds", required_argument, NULL, 's' },
+						 {} };
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'f':
-			endless = true;
+			a->endless = true;
 			break;
 		case 'v':
-			how.vms = number(optarg, 64);
+			a->how.vms = number(optarg, 64);
 			break;
 		case 'c':
-			how.vcpus = number(optarg, VM_VCPUS);
+			a->how.vcpus = number(optarg, VM_VCPUS);
 			break;
 		case 'r':
-			how.rate = number(optarg, 100000);
+			a->how.rate = number(optarg, 100000);
 			break;
 		case 'n':
 			break;
+		case 's':
+			if (!seeds_read(optarg, &a->first, &a->last))
+				return false;
+			break;
 		default:
-			return usage();
+			return false;
 		}
 	}
-	if (optind != argc || !endless || !how.vms || !how.vcpus || !how.rate)
+	return optind == argc && a->endless != (a->last > 0) && a->how.vms && a->how.vcpus &&
+	       a->how.rate;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = { .how = { .vms = 1, .vcpus = 1, .rate = 50 } };
+	struct vm_host host;
+	uint8_t *ram;
+	int err;
+
+	if (!read_arguments(argc, argv, &a))
 		return usage();
 	if (vm_host_open(&host))
 		return 1;
-	err = forever(&host, &how);
+	if (a.endless) {
+		err = forever(&host, &a.how);
+	} else {
+		printf("%s\n", host.features.pcid && host.features.invpcid ? "pcid,invpcid"
+			       : host.features.pcid			   ? "pcid"
+			       : host.features.invpcid			   ? "invpcid"
+									   : "none");
+		fflush(stdout);
+		ram = vm_ram();
+		err = ram ? play(&host, ram, a.first, a.last) : -1;
+	}
 	vm_host_close(&host);
 	return err ? 1 : 0;
 }

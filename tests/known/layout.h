@@ -61,7 +61,7 @@
 #define KNOWN_AND 13
 #define KNOWN_BTS 14 /* value: number of the bit */
 #define KNOWN_BTR 15
-#define KNOWN_ADD                                                                                  \
+#define KNOWN_XOR                                                                                  \
 	16 /* not an instruction to write tables with: the host takes the table's shadow away */
 #define KNOWN_CR0 17
 #define KNOWN_CR3 18

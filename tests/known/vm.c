@@ -99,7 +99,7 @@ void vm_ram_reset(uint8_t *ram)
 {
 	uint64_t *gdt = vm_table(ram, KNOWN_GDT >> 12);
 
-	memset(ram + KNOWN_CODE, 0, KNOWN_OPS - KNOWN_CODE);
+	memset(ram, 0, KNOWN_OPS);
 	memset(vm_table(ram, KNOWN_POOL_FRAME), 0, KNOWN_POOL * 4096);
 	memset(vm_table(ram, KNOWN_DATA_FRAME), 0, KNOWN_DATA * 4096);
 	memcpy(ram + KNOWN_CODE, known_code, (size_t)(known_code_end - known_code));
