@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -126,7 +126,7 @@ static int add_target(struct record_targets *t, const struct running_vm *vm, str
 		if (t->pids[i] == vm->pid)
 			return 0;
 	}
-	t->fds[t->n] = pidfd_open(vm->pid, 0);
+	t->fds[t->n] = (int)syscall(SYS_pidfd_open, vm->pid, 0);
 	if (t->fds[t->n] < 0)
 		return ut_error_set(err, "process %d: %s", (int)vm->pid, strerror(errno));
 	t->pids[t->n++] = vm->pid;
