@@ -6,19 +6,33 @@
 
 #define BUCKETS 4096u /* chains stay short: tens of thousands of pages at most in practice */
 #define AD_REMEMBERED 16u
+#define WORD_BITS 64u
 
 struct shadow_page;
+
+struct vm {
+	struct vm *next;
+	uint64_t stray;	 /* emulated writes to pages that are no shadowed tables */
+	uint64_t pages;	 /* known now */
+	uint32_t losses; /* counted up whenever events that tell of tables may have been lost */
+	uint16_t id;
+	bool ran;   /* it was there before the capture */
+	bool ended; /* its last counters were told */
+};
 
 /* A guest frame that is shadowed, as a table or by direct pages. */
 struct frame {
 	struct frame *next;
 	struct shadow_page *pages;
 	uint64_t gfn;
+	struct vm *vm;
 	uint64_t changed; /* time of the record that last told something about its content */
+	uint64_t read;	  /* time of the record that last held all of it */
 	uint64_t *words;  /* the mirror; NULL: content unknown */
-	uint32_t tables;  /* of its pages, those that shadow a guest table */
-	uint32_t unsync;  /* of these, those out of sync */
-	uint16_t vm;
+	uint64_t known[UT_TABLE_ENTRIES / WORD_BITS]; /* words that hold what the guest's do */
+	uint32_t losses;			      /* of the VM, when that was last so */
+	uint32_t tables; /* of its pages, those that shadow a guest table */
+	uint32_t unsync; /* of these, those out of sync */
 };
 
 struct shadow_page {
@@ -42,8 +56,12 @@ struct vcpu {
 	struct ut_state state;
 	struct ad ad[AD_REMEMBERED];
 	unsigned int n_ad;
+	uint64_t last;	   /* time of the last record of it */
+	uint8_t last_kind; /* of that record */
 	uint16_t vm, id;
 	bool state_known;
+	bool counting; /* its counters were told as they were when its trace began */
+	bool ended;    /* its last counters were told */
 };
 
 struct assembler {
@@ -51,8 +69,10 @@ struct assembler {
 	struct assembler_counts counts;
 	struct frame *frames[BUCKETS];
 	struct shadow_page *pages[BUCKETS];
+	struct vm *vms;
 	struct vcpu *vcpus;
 	struct ut_entry entries[UT_TABLE_ENTRIES];
+	uint64_t settled[UT_TABLE_ENTRIES];
 };
 
 struct assembler *assembler_new(const struct assembler_options *options)
@@ -97,17 +117,6 @@ static int emit(struct assembler *a, const struct ut_event *e)
 	return a->opt.emit(a->opt.arg, e);
 }
 
-int assembler_lost(struct assembler *a, uint64_t now, unsigned int cause, unsigned int kind,
-		   uint64_t count)
-{
-	struct ut_event e = event_at(a, now, UT_LOST, UT_NO_VM, UT_NO_VCPU);
-
-	e.lost.count = count;
-	e.lost.cause = (uint8_t)cause;
-	e.lost.kind = (uint8_t)(kind < UT_KIND_END ? kind : 0);
-	return emit(a, &e);
-}
-
 int assembler_exits(struct assembler *a, uint64_t now, const struct exit_key *key,
 		    const struct exit_sum *sum)
 {
@@ -120,13 +129,14 @@ int assembler_exits(struct assembler *a, uint64_t now, const struct exit_key *ke
 	return emit(a, &e);
 }
 
-static int emit_stat(struct assembler *a, struct ut_event *e, const char *name, uint64_t value)
+static int emit_stat(struct assembler *a, struct ut_event *e, const char *name, uint64_t value,
+		     bool final)
 {
 	e->kind = UT_STAT;
 	e->text.value = value;
 	e->text.text = name;
 	e->text.len = (uint16_t)strlen(name);
-	e->text.final = true;
+	e->text.final = final;
 	return emit(a, e);
 }
 
@@ -134,7 +144,83 @@ int assembler_stat(struct assembler *a, uint64_t now, const char *name, uint64_t
 {
 	struct ut_event e = event_at(a, now, UT_STAT, UT_NO_VM, UT_NO_VCPU);
 
-	return emit_stat(a, &e, name, value);
+	return emit_stat(a, &e, name, value, true);
+}
+
+/* ---- VMs and losses ---- */
+
+static struct vm *need_vm(struct assembler *a, unsigned int id)
+{
+	struct vm *vm = a->vms;
+
+	while (vm && vm->id != id)
+		vm = vm->next;
+	if (vm)
+		return vm;
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return NULL;
+	vm->id = (uint16_t)id;
+	vm->next = a->vms;
+	a->vms = vm;
+	return vm;
+}
+
+static bool tells_of_tables(unsigned int kind)
+{
+	switch (kind) {
+	case UT_STATE:
+	case UT_CR:
+	case UT_INVLPG:
+	case UT_INVPCID:
+	case UT_PV_FLUSH:
+	case UT_HOST_RESYNC:
+	case UT_EXITS:
+	case UT_VM:
+	case UT_VM_GONE:
+	case REC_VM_STATS:
+	case REC_RUNNING_VCPU:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/*
+ * What the mirrors hold may be out of date from here on, until the tables are read again. Nobody
+ * may be told an old value from there, and a difference is no proof of a write in a window.
+ */
+static int lose(struct assembler *a, uint64_t now, unsigned int id, unsigned int cause,
+		unsigned int kind, uint64_t count)
+{
+	struct ut_event e = event_at(a, now, UT_LOST, id, UT_NO_VCPU);
+
+	for (struct vm *vm = tells_of_tables(kind) ? a->vms : NULL; vm; vm = vm->next) {
+		if (id == UT_NO_VM || vm->id == id)
+			vm->losses++;
+	}
+	e.lost.count = count;
+	e.lost.cause = (uint8_t)cause;
+	e.lost.kind = (uint8_t)(kind < UT_KIND_END ? kind : 0);
+	return emit(a, &e);
+}
+
+int assembler_lost(struct assembler *a, uint64_t now, unsigned int cause, unsigned int kind,
+		   uint64_t count)
+{
+	return lose(a, now, UT_NO_VM, cause, kind, count);
+}
+
+static int take_lost(struct assembler *a, const struct rec_lost *r)
+{
+	if (r->cause < UT_LOST_RING_FULL || r->cause >= UT_LOST_CAUSE_END)
+		return 0;
+	for (unsigned int kind = 0; kind < REC_KINDS; kind++) {
+		if (r->counts[kind] &&
+		    lose(a, r->head.time, r->head.vm, r->cause, kind, r->counts[kind]))
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- frames and pages ---- */
@@ -144,13 +230,38 @@ static unsigned int hash(uint64_t key)
 	return (unsigned int)(key * 0x9e3779b97f4a7c15ull >> 40) % BUCKETS;
 }
 
+/* To be used whenever a frame is come upon: what losses made doubtful is known no longer. */
+static struct frame *fresh(struct frame *f)
+{
+	if (f->losses != f->vm->losses) {
+		memset(f->known, 0, sizeof(f->known));
+		f->losses = f->vm->losses;
+	}
+	return f;
+}
+
+static bool knows_word(const struct frame *f, unsigned int i)
+{
+	return f->known[i / WORD_BITS] >> i % WORD_BITS & 1;
+}
+
+static void know_word(struct frame *f, unsigned int i)
+{
+	f->known[i / WORD_BITS] |= 1ull << i % WORD_BITS;
+}
+
+static bool knows(const struct frame *f, unsigned int offset, unsigned int size)
+{
+	return f->words && knows_word(f, offset / 8) && knows_word(f, (offset + size - 1) / 8);
+}
+
 static struct frame *find_frame(const struct assembler *a, unsigned int vm, uint64_t gfn)
 {
 	struct frame *f = a->frames[hash(gfn)];
 
-	while (f && (f->gfn != gfn || f->vm != vm))
+	while (f && (f->gfn != gfn || f->vm->id != vm))
 		f = f->next;
-	return f;
+	return f ? fresh(f) : NULL;
 }
 
 /* The frame if it is a guest table that is shadowed. */
@@ -168,9 +279,13 @@ static struct frame *need_frame(struct assembler *a, unsigned int vm, uint64_t g
 	if (f)
 		return f;
 	f = calloc(1, sizeof(*f));
-	if (!f)
+	if (f)
+		f->vm = need_vm(a, vm);
+	if (!f || !f->vm) {
+		free(f);
 		return NULL;
-	f->vm = (uint16_t)vm;
+	}
+	f->losses = f->vm->losses;
 	f->gfn = gfn;
 	f->next = a->frames[hash(gfn)];
 	a->frames[hash(gfn)] = f;
@@ -216,6 +331,7 @@ static struct shadow_page *add_page(struct assembler *a, struct frame *f, uint64
 	a->pages[hash(sp)] = p;
 	p->sibling = f->pages;
 	f->pages = p;
+	f->vm->pages++;
 	if (has_table(role))
 		f->tables++;
 	return p;
@@ -238,6 +354,7 @@ static void remove_page(struct assembler *a, struct shadow_page *p)
 	struct frame *f = p->frame;
 
 	set_unsync(p, false);
+	f->vm->pages--;
 	for (at = &a->pages[hash(p->sp)]; *at != p; at = &(*at)->next)
 		;
 	*at = p->next;
@@ -253,16 +370,34 @@ static void remove_page(struct assembler *a, struct shadow_page *p)
 		free_frame(a, f);
 }
 
-static void forget_vm(struct assembler *a, unsigned int vm)
+static void forget_vm(struct assembler *a, unsigned int id)
 {
 	struct shadow_page *p, *next;
+	struct vcpu **c = &a->vcpus, *vcpu;
+	struct vm **at = &a->vms, *vm;
 
 	for (unsigned int i = 0; i < BUCKETS; i++) {
 		for (p = a->pages[i]; p; p = next) {
 			next = p->next;
-			if (p->frame->vm == vm)
+			if (p->frame->vm->id == id)
 				remove_page(a, p);
 		}
+	}
+	while ((vcpu = *c)) {
+		if (vcpu->vm != id) {
+			c = &vcpu->next;
+			continue;
+		}
+		*c = vcpu->next;
+		free(vcpu);
+	}
+	while ((vm = *at)) {
+		if (vm->id != id) {
+			at = &vm->next;
+			continue;
+		}
+		*at = vm->next;
+		free(vm);
 	}
 }
 
@@ -272,10 +407,8 @@ void assembler_free(struct assembler *a)
 
 	if (!a)
 		return;
-	for (unsigned int i = 0; i < BUCKETS; i++) {
-		while (a->pages[i])
-			remove_page(a, a->pages[i]);
-	}
+	while (a->vms)
+		forget_vm(a, a->vms->id);
 	for (c = a->vcpus; c; c = next) {
 		next = c->next;
 		free(c);
@@ -287,12 +420,18 @@ void assembler_free(struct assembler *a)
 
 static struct vcpu *need_vcpu(struct assembler *a, unsigned int vm, unsigned int id)
 {
-	struct vcpu *c = a->vcpus;
+	struct vcpu **at = &a->vcpus, *c;
 
-	while (c && (c->vm != vm || c->id != id))
-		c = c->next;
-	if (c)
+	while (*at && ((*at)->vm != vm || (*at)->id != id))
+		at = &(*at)->next;
+	c = *at;
+	if (c) {
+		/* To the front: most records come from the vCPU that the last one came from. */
+		*at = c->next;
+		c->next = a->vcpus;
+		a->vcpus = c;
 		return c;
+	}
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
@@ -310,6 +449,10 @@ static int take_state(struct assembler *a, const struct rec_state *r)
 
 	if (!c)
 		return -1;
+	/* Read from outside, perhaps in the middle of a change. */
+	if (r->head.kind == REC_RUNNING_VCPU && c->state_known)
+		return 0;
+	e.kind = UT_STATE;
 	e.state = (struct ut_state){ .cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .efer = r->efer };
 	/* A vCPU that changed threads is seen for the first time once more. */
 	if (c->state_known && !memcmp(&c->state, &e.state, sizeof(e.state)))
@@ -373,9 +516,25 @@ static void mirror_write(struct frame *f, unsigned int offset, unsigned int size
 	memcpy((char *)f->words + offset, &value, size);
 }
 
+/*
+ * Was the table perhaps read between an emulated write and the record of it? It is in memory before
+ * KVM tells of it. Then the vCPU has been at it since before the table was read.
+ */
+static bool is_in_flight(struct assembler *a, const struct ut_event *e, const struct frame *f)
+{
+	const struct ut_write *w = &e->write;
+	struct vcpu *c;
+
+	if (w->how != UT_HOW_TRAPPED || mirror_read(f, w->offset, w->size) != w->val)
+		return false;
+	c = need_vcpu(a, e->vm, e->vcpu);
+	return !c || c->last < f->read;
+}
+
 static int emit_write(struct assembler *a, const struct ut_event *from, struct frame *f,
 		      unsigned int how, unsigned int offset, unsigned int size, uint64_t value)
 {
+	bool known = knows(f, offset, size);
 	struct ut_event e = *from;
 
 	e.kind = UT_WRITE;
@@ -386,15 +545,28 @@ static int emit_write(struct assembler *a, const struct ut_event *from, struct f
 	e.write.size = (uint8_t)size;
 	e.write.how = (uint8_t)how;
 	/* While the table is out of sync, an emulated write may follow ones that nobody saw. */
-	if (f->words && (how != UT_HOW_TRAPPED || !f->unsync)) {
+	if (known && (how != UT_HOW_TRAPPED || !f->unsync) && !is_in_flight(a, &e, f)) {
 		e.write.old = mirror_read(f, offset, size);
 		e.write.old_known = true;
 	}
 	if (f->words)
 		mirror_write(f, offset, size, value);
-	if (how != UT_HOW_TRAPPED && !f->unsync)
+	if (f->words && size == 8 && !(offset & 7))
+		know_word(f, offset / 8);
+	if (how != UT_HOW_TRAPPED && !f->unsync && known)
 		a->counts.silent++;
 	return emit(a, &e);
+}
+
+static int count_stray(struct assembler *a, unsigned int id)
+{
+	struct vm *vm = need_vm(a, id);
+
+	if (!vm)
+		return -1;
+	vm->stray++;
+	a->counts.stray++;
+	return 0;
 }
 
 /*
@@ -429,22 +601,45 @@ static int take_write(struct assembler *a, const struct rec_write *r)
 			return -1;
 		f->changed = r->head.time;
 	}
-	if (!known)
-		a->counts.stray++;
-	return 0;
+	return known ? 0 : count_stray(a, r->head.vm);
 }
 
 static int compare_word(struct assembler *a, const struct ut_event *at, struct frame *f,
 			unsigned int i, uint64_t word, unsigned int entry)
 {
+	/* After a loss nobody knows when it was written, or how. */
+	unsigned int how = knows_word(f, i) ? UT_HOW_WINDOW : UT_HOW_WALK;
+
 	for (unsigned int offset = 0; offset < 8; offset += entry) {
 		uint64_t value = low_bytes(word >> 8 * offset, entry);
 
 		if (value != mirror_read(f, i * 8 + offset, entry) &&
-		    emit_write(a, at, f, UT_HOW_WINDOW, i * 8 + offset, entry, value))
+		    emit_write(a, at, f, how, i * 8 + offset, entry, value))
 			return -1;
 	}
 	return 0;
+}
+
+/*
+ * The table as it was read, with the accessed and dirty bits that KVM had announced and perhaps not
+ * set yet: a vCPU whose last record is such an announcement.
+ */
+static const uint64_t *settle(struct assembler *a, const struct rec_table *r)
+{
+	const uint64_t *words = r->words;
+
+	for (const struct vcpu *c = a->vcpus; c; c = c->next) {
+		const struct ad *ad = &c->ad[(c->n_ad - 1) % AD_REMEMBERED];
+
+		if (c->vm != r->page.head.vm || c->last_kind != UT_AD || !c->n_ad ||
+		    ad->gfn != r->page.gfn)
+			continue;
+		if (words == r->words)
+			memcpy(a->settled, r->words, sizeof(a->settled));
+		words = a->settled;
+		a->settled[ad->offset / 8] |= ad->bits << ad->offset % 8 * 8;
+	}
+	return words;
 }
 
 /* Tells what changed in a table since something was last heard of it. */
@@ -453,13 +648,34 @@ static int compare_table(struct assembler *a, const struct rec_table *r, struct 
 {
 	struct ut_event at = event_of(a, &r->page.head);
 	unsigned int entry = role & UT_ROLE_4BYTE ? 4 : 8;
+	const uint64_t *words = settle(a, r);
 
 	for (unsigned int i = 0; i < UT_TABLE_ENTRIES; i++) {
-		if (f->words[i] != r->words[i] && compare_word(a, &at, f, i, r->words[i], entry))
+		if (f->words[i] != words[i] && compare_word(a, &at, f, i, words[i], entry))
 			return -1;
 	}
-	f->changed = r->page.head.time;
+	memset(f->known, 0xff, sizeof(f->known));
+	f->changed = f->read = r->page.head.time;
 	return 0;
+}
+
+/* Of a table that is about to be told whole nothing needs to be said that was not known before. */
+static int take_table(struct assembler *a, const struct rec_table *r, struct frame *f,
+		      uint32_t role)
+{
+	const uint64_t *words = settle(a, r);
+
+	if (!f->words) {
+		f->words = malloc(sizeof(r->words));
+		if (!f->words)
+			return -1;
+		memset(f->known, 0, sizeof(f->known));
+	}
+	for (unsigned int i = 0; i < UT_TABLE_ENTRIES; i++) {
+		if (!knows_word(f, i))
+			f->words[i] = words[i];
+	}
+	return compare_table(a, r, f, role);
 }
 
 /* ---- shadow pages ---- */
@@ -476,6 +692,15 @@ static int emit_page(struct assembler *a, const struct rec_head *h, unsigned int
 	return emit(a, &e);
 }
 
+static bool knows_all(const struct frame *f)
+{
+	for (unsigned int i = 0; i < UT_TABLE_ENTRIES / WORD_BITS; i++) {
+		if (~f->known[i])
+			return false;
+	}
+	return true;
+}
+
 static int emit_new(struct assembler *a, const struct rec_head *h, const struct shadow_page *p)
 {
 	struct ut_event e = event_of(a, h);
@@ -485,7 +710,7 @@ static int emit_new(struct assembler *a, const struct rec_head *h, const struct 
 	e.kind = UT_PAGE_NEW;
 	e.page.gfn = p->frame->gfn;
 	e.page.role = p->role;
-	e.page.known = words && has_table(p->role);
+	e.page.known = words && has_table(p->role) && knows_all(p->frame);
 	for (unsigned int i = 0; e.page.known && i < UT_TABLE_ENTRIES; i++) {
 		if (words[i]) {
 			a->entries[n].index = (uint16_t)i;
@@ -532,21 +757,48 @@ static int take_new(struct assembler *a, const struct rec_table *r, uint32_t rol
 	f = need_frame(a, h->head.vm, h->gfn);
 	if (!f)
 		return -1;
-	if (h->flags & REC_PAGE_READ && f->words && compare_table(a, r, f, role))
+	/* Before the page is there: what was written so far does not concern it. */
+	if (h->flags & REC_PAGE_READ && take_table(a, r, f, role))
 		return -1;
 	p = add_page(a, f, h->sp, role);
 	if (!p)
 		return -1;
 	if (retire_twins(a, &h->head, p))
 		return -1;
-	if (h->flags & REC_PAGE_READ && !f->words) {
-		f->words = malloc(sizeof(r->words));
-		if (!f->words)
-			return -1;
-		memcpy(f->words, r->words, sizeof(r->words));
-		f->changed = h->head.time;
-	}
 	return emit_new(a, &h->head, p);
+}
+
+/* One that was there before it is told: it may be out of sync. */
+static int take_existing(struct assembler *a, const struct rec_table *r, uint32_t role)
+{
+	const struct rec_page *h = &r->page;
+	struct shadow_page *p;
+
+	if (take_new(a, r, role))
+		return -1;
+	p = find_page(a, h->sp);
+	if (!p || !(h->flags & REC_PAGE_UNSYNC))
+		return 0;
+	set_unsync(p, true);
+	return emit_page(a, &h->head, UT_HOST_UNSYNC, p, false);
+}
+
+/*
+ * Told when the capture was attached. A page that is known already was told twice, because what it
+ * is chained to had to be read again, or was told by an event of its own.
+ */
+static int take_running(struct assembler *a, const struct rec_table *r, uint32_t role)
+{
+	const struct rec_page *h = &r->page;
+	const struct shadow_page *p = find_page(a, h->sp);
+	struct vm *vm = need_vm(a, h->head.vm);
+
+	if (!vm)
+		return -1;
+	vm->ran = true;
+	if (p && p->frame->vm == vm && p->frame->gfn == h->gfn && p->role == role)
+		return 0;
+	return take_existing(a, r, role);
 }
 
 /* A page that was there before the capture, or whose beginning was lost, counts as new. */
@@ -557,19 +809,31 @@ static struct shadow_page *known_page(struct assembler *a, const struct rec_tabl
 	struct shadow_page *p = find_page(a, h->sp);
 
 	*err = 0;
-	if (p && p->frame->vm == h->head.vm && p->frame->gfn == h->gfn)
+	if (p && p->frame->vm->id == h->head.vm && p->frame->gfn == h->gfn) {
+		fresh(p->frame);
 		return p;
+	}
 	if (!(h->flags & REC_PAGE_READ) && h->head.kind != UT_PAGE_FOUND) {
 		a->counts.unknown++;
 		return NULL;
 	}
-	*err = take_new(a, r, role);
-	p = find_page(a, h->sp);
-	if (!*err && p && h->flags & REC_PAGE_UNSYNC) {
-		set_unsync(p, true);
-		*err = emit_page(a, &h->head, UT_HOST_UNSYNC, p, false);
-	}
-	return *err ? NULL : p;
+	*err = take_existing(a, r, role);
+	return *err ? NULL : find_page(a, h->sp);
+}
+
+/* Other tables are known as before. */
+static int lose_table(struct assembler *a, const struct rec_page *r)
+{
+	struct ut_event e = event_at(a, r->head.time, UT_LOST, r->head.vm, UT_NO_VCPU);
+	bool is_new = r->head.kind == UT_PAGE_NEW || r->head.kind == REC_RUNNING_PAGE;
+	struct frame *f = find_frame(a, r->head.vm, r->gfn);
+
+	if (f)
+		memset(f->known, 0, sizeof(f->known));
+	e.lost.count = 1;
+	e.lost.cause = UT_LOST_UNREADABLE;
+	e.lost.kind = is_new ? UT_PAGE_NEW : UT_WRITE;
+	return emit(a, &e);
 }
 
 static int take_page(struct assembler *a, const void *data, size_t size)
@@ -583,10 +847,10 @@ static int take_page(struct assembler *a, const void *data, size_t size)
 
 	if (h->flags & REC_PAGE_READ && size < sizeof(*r))
 		return 0;
-	if (h->flags & REC_PAGE_UNREADABLE &&
-	    assembler_lost(a, h->head.time, UT_LOST_UNREADABLE,
-			   h->head.kind == UT_PAGE_NEW ? UT_PAGE_NEW : UT_WRITE, 1))
+	if (h->flags & REC_PAGE_UNREADABLE && lose_table(a, h))
 		return -1;
+	if (h->head.kind == REC_RUNNING_PAGE)
+		return take_running(a, r, role);
 	if (h->head.kind == UT_PAGE_NEW)
 		return take_new(a, r, role);
 	p = known_page(a, r, role, &err);
@@ -594,6 +858,9 @@ static int take_page(struct assembler *a, const void *data, size_t size)
 		return err;
 	if (h->flags & REC_PAGE_READ && p->frame->words && compare_table(a, r, p->frame, p->role))
 		return -1;
+	/* As it was just before, which differs from what is known only after a loss. */
+	if (h->head.kind != UT_HOST_UNSYNC)
+		set_unsync(p, unsync);
 	if (h->head.kind == UT_HOST_UNSYNC) {
 		a->counts.host_unsync++;
 		set_unsync(p, true);
@@ -675,6 +942,8 @@ static int check_walk(struct assembler *a, const struct rec_fault *r, const stru
 			if (now != mirror_read(f, offset, size) &&
 			    emit_write(a, &at, f, UT_HOW_WALK, offset, size, now))
 				return -1;
+			if (size == 8)
+				know_word(f, offset / 8);
 		}
 		gfn = (entry & frame_bits) >> 12;
 	}
@@ -688,7 +957,8 @@ static int take_fault(struct assembler *a, const struct rec_fault *r)
 
 	if (!c)
 		return -1;
-	if (c->state_known && r->top <= UT_MAX_LEVELS && check_walk(a, r, c))
+	if (c->state_known && r->head.flags & REC_STATE_KNOWN && r->top <= UT_MAX_LEVELS &&
+	    check_walk(a, r, c))
 		return -1;
 	c->n_ad = 0;
 	e.fault.gva = r->gva;
@@ -718,22 +988,59 @@ static int take_vm(struct assembler *a, const struct rec_vm *r)
 	return emit(a, &e);
 }
 
-#define STAT_NAME(name) "kvm." #name,
+#define KVM_NAME(name) "kvm." #name,
+#define OWN_NAME(name) "collector." #name,
 
-static int take_stats(struct assembler *a, const struct rec_stats *r)
+static int emit_stats(struct assembler *a, const struct rec_stats *r, const char *const *names,
+		      size_t n)
 {
-	static const char *const of_vm[] = { REC_VM_STATS_LIST(STAT_NAME) "collector.rezaps" };
-	static const char *const of_vcpu[] = { REC_VCPU_STATS_LIST(STAT_NAME) };
-	bool vm = r->head.vcpu == UT_NO_VCPU;
-	size_t n = vm ? sizeof(of_vm) / sizeof(of_vm[0]) : sizeof(of_vcpu) / sizeof(of_vcpu[0]);
 	struct ut_event e = event_of(a, &r->head);
 
 	for (size_t i = 0; i < n; i++) {
 		if (r->values[i] != REC_STAT_ABSENT &&
-		    emit_stat(a, &e, vm ? of_vm[i] : of_vcpu[i], r->values[i]))
+		    emit_stat(a, &e, names[i], r->values[i], r->head.flags & REC_FINAL))
 			return -1;
 	}
-	return vm ? emit_stat(a, &e, "collector.stray_writes", a->counts.stray) : 0;
+	return 0;
+}
+
+static int take_vm_stats(struct assembler *a, const struct rec_stats *r)
+{
+	static const char *const names[] = { REC_VM_STATS_LIST(KVM_NAME)
+						     REC_OWN_STATS_LIST(OWN_NAME) };
+	struct vm *vm = need_vm(a, r->head.vm);
+	bool final = r->head.flags & REC_FINAL;
+	struct ut_event e = event_of(a, &r->head);
+
+	if (!vm)
+		return -1;
+	if (vm->ended)
+		return 0;
+	vm->ended = final;
+	vm->ran |= !final;
+	if (!final && emit_stat(a, &e, "attach.pages", vm->pages, false))
+		return -1;
+	if (emit_stats(a, r, names, sizeof(names) / sizeof(names[0])))
+		return -1;
+	return emit_stat(a, &e, "collector.stray_writes", vm->stray, final);
+}
+
+/* A vCPU that never ran since the capture was attached has no beginning to compare its end with. */
+static int take_vcpu_stats(struct assembler *a, const struct rec_stats *r)
+{
+	static const char *const names[] = { REC_VCPU_STATS_LIST(KVM_NAME) };
+	struct vm *vm = need_vm(a, r->head.vm);
+	struct vcpu *c = need_vcpu(a, r->head.vm, r->head.vcpu);
+	bool final = r->head.flags & REC_FINAL;
+
+	if (!vm || !c)
+		return -1;
+	/* One that changed threads tells them once more. */
+	if (c->ended || (final ? vm->ran && !c->counting : c->counting))
+		return 0;
+	c->counting = true;
+	c->ended = final;
+	return emit_stats(a, r, names, sizeof(names) / sizeof(names[0]));
 }
 
 static int take_gone(struct assembler *a, const struct rec_value *r)
@@ -778,6 +1085,36 @@ static int take_value(struct assembler *a, const struct rec_value *r)
 	return emit(a, &e);
 }
 
+static int take_record(struct assembler *a, const void *data, size_t size)
+{
+	const struct rec_head *h = data;
+
+	switch (h->kind) {
+	case UT_STATE:
+	case REC_RUNNING_VCPU:
+		return take_state(a, data);
+	case UT_FAULT:
+		return take_fault(a, data);
+	case UT_WRITE:
+		return take_write(a, data);
+	case UT_PAGE_NEW:
+	case UT_PAGE_FOUND:
+	case UT_PAGE_ZAP:
+	case UT_HOST_UNSYNC:
+	case UT_HOST_SYNC:
+	case REC_RUNNING_PAGE:
+		return take_page(a, data, size);
+	case UT_VM:
+		return take_vm(a, data);
+	case UT_LOST:
+		return take_lost(a, data);
+	case REC_VM_STATS:
+		return h->vcpu == UT_NO_VCPU ? take_vm_stats(a, data) : take_vcpu_stats(a, data);
+	default:
+		return take_value(a, data);
+	}
+}
+
 int assembler_record(struct assembler *a, const void *data, size_t size)
 {
 	static const uint16_t sizes[REC_KINDS] = {
@@ -797,32 +1134,26 @@ int assembler_record(struct assembler *a, const void *data, size_t size)
 		[UT_HOST_RESYNC] = sizeof(struct rec_value),
 		[UT_VM] = sizeof(struct rec_vm),
 		[UT_VM_GONE] = sizeof(struct rec_value),
+		[UT_LOST] = sizeof(struct rec_lost),
 		[REC_VM_STATS] = sizeof(struct rec_stats),
+		[REC_RUNNING_VCPU] = sizeof(struct rec_state),
+		[REC_RUNNING_PAGE] = sizeof(struct rec_page),
 	};
 	const struct rec_head *h = data;
+	struct vcpu *c;
 
 	if (size < sizeof(*h) || h->kind >= REC_KINDS || !sizes[h->kind] || size < sizes[h->kind])
 		return 0;
-	if (h->lost && assembler_lost(a, h->time, UT_LOST_RING_FULL, h->lost_kind, h->lost))
+	if (take_record(a, data, size))
 		return -1;
-	switch (h->kind) {
-	case UT_STATE:
-		return take_state(a, data);
-	case UT_FAULT:
-		return take_fault(a, data);
-	case UT_WRITE:
-		return take_write(a, data);
-	case UT_PAGE_NEW:
-	case UT_PAGE_FOUND:
-	case UT_PAGE_ZAP:
-	case UT_HOST_UNSYNC:
-	case UT_HOST_SYNC:
-		return take_page(a, data, size);
-	case UT_VM:
-		return take_vm(a, data);
-	case REC_VM_STATS:
-		return take_stats(a, data);
-	default:
-		return take_value(a, data);
-	}
+	/* Only what the vCPU's own thread told says how far it has come. */
+	if (h->vcpu == UT_NO_VCPU || h->kind == REC_RUNNING_VCPU || h->kind == REC_VM_STATS ||
+	    h->kind == UT_VM_GONE)
+		return 0;
+	c = need_vcpu(a, h->vm, h->vcpu);
+	if (!c)
+		return -1;
+	c->last = h->time;
+	c->last_kind = h->kind;
+	return 0;
 }

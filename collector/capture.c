@@ -13,6 +13,9 @@
 
 #include "unsync.skel.h"
 
+#define SECOND 1000000000u
+#define SETTLE_MS 100 /* in which a vCPU that runs enters its guest */
+
 struct hook_state {
 	struct bpf_program *program;
 	struct bpf_link *link;
@@ -26,8 +29,9 @@ struct capture {
 	struct unsync_bpf *skel;
 	struct ring_buffer *ring;
 	struct hook_state *hooks; /* as many as collector_hooks */
-	uint64_t lost[REC_LOST_SLOTS];
-	bool refused; /* record() returned -1 */
+	uint64_t misses;	  /* told so far */
+	int last_pass;		  /* made while that is permitted; -1: there is none */
+	bool refused;		  /* record() returned -1 */
 };
 
 static bool libbpf_talks;
@@ -67,7 +71,14 @@ static void configure(struct capture *c)
 
 	bpf_map__set_max_entries(c->skel->maps.ring, (uint32_t)size);
 	ro->wake_bytes = size / 4 < 1 << 20 ? size / 4 : 1 << 20;
-	ro->attached = c->opt.attached;
+	ro->exact = c->opt.exact;
+	if (c->opt.max_rate)
+		ro->rate_interval = SECOND / c->opt.max_rate;
+	else
+		bpf_map__set_max_entries(c->skel->maps.rates, 1);
+	c->skel->bss->phase = c->opt.attached ? PHASE_READING : PHASE_RUNNING;
+	c->skel->bss->watched = c->opt.attached;
+	c->skel->bss->ring_room = size / 4;
 	ro->role_direct = role_mask(role->direct);
 	ro->role_passthrough = role_mask(role->passthrough);
 	ro->role_invalid = role_mask(role->invalid);
@@ -142,6 +153,8 @@ static bool is_wanted(const struct capture *c, const struct hook *hook)
 {
 	size_t first;
 
+	if (!strcmp(hook->program, "try_unsync"))
+		return c->opt.exact;
 	if (!hook->fallback_of)
 		return true;
 	first = hook_index(hook->fallback_of);
@@ -218,6 +231,30 @@ static int take(void *arg, void *data, size_t size)
 	return 0;
 }
 
+/* Goes once through all open files of the host. */
+static int run_pass(int fd, struct ut_error *err)
+{
+	char text[64];
+	ssize_t n;
+
+	do
+		n = read(fd, text, sizeof(text));
+	while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	if (n < 0)
+		return ut_error_set(err, "cannot go through the open files of all processes: %s",
+				    strerror(errno));
+	return 0;
+}
+
+static int open_pass(const struct capture *c)
+{
+	size_t i = hook_index("read_running");
+
+	if (i == collector_n_hooks || !c->hooks[i].link)
+		return -1;
+	return bpf_iter_create(bpf_link__fd(c->hooks[i].link));
+}
+
 int capture_check_host(const struct host *host, struct ut_error *err)
 {
 	if (!host->has_kvm)
@@ -254,6 +291,7 @@ struct capture *capture_start(const struct host *host, const struct capture_opti
 	}
 	c->opt = *options;
 	c->host = host;
+	c->last_pass = -1;
 	libbpf_talks = options->verbose;
 	libbpf_said[0] = '\0';
 	libbpf_set_print(hear_libbpf);
@@ -269,6 +307,7 @@ struct capture *capture_start(const struct host *host, const struct capture_opti
 			     (unsigned long long)ring_size(options->ring_bytes), strerror(errno));
 		goto fail;
 	}
+	c->last_pass = open_pass(c);
 	return c;
 fail:
 	capture_free(c);
@@ -288,22 +327,55 @@ int capture_add_target(struct capture *c, pid_t pid, struct ut_error *err)
 
 int capture_add_all(struct capture *c, struct ut_error *err)
 {
-	(void)c;
-	return ut_error_set(err, "recording all VMs of a host is not possible yet");
+	(void)err;
+	c->skel->bss->every_vm = true;
+	return 0;
 }
 
+/*
+ * The ring is emptied between passes, so a pass needs no more room than a quarter of it. One that
+ * gets nowhere with an empty ring never will.
+ */
 int capture_read_running(struct capture *c, struct ut_error *err)
 {
-	(void)c;
-	(void)err;
-	return 0;
+	struct unsync_bpf__bss *bss = c->skel->bss;
+	int fd, r;
+
+	bss->watched = true;
+	bss->phase = PHASE_READING;
+	do {
+		bss->unfinished = false;
+		bss->progress = 0;
+		fd = open_pass(c);
+		if (fd < 0)
+			return ut_error_set(err, "this kernel does not let VMs that run already be "
+						 "read; 'unsync doctor' says why");
+		r = run_pass(fd, err);
+		close(fd);
+		if (r || capture_poll(c, 0, err))
+			return -1;
+		bss->give_up = bss->unfinished && !bss->progress;
+	} while (bss->unfinished);
+	bss->watched = false;
+	bss->phase = PHASE_RUNNING;
+	return (int)bss->vms_read;
 }
 
+/* vCPUs that run tell their counters as they enter their guests, the others are read. */
 int capture_read_stats(struct capture *c, struct ut_error *err)
 {
-	(void)c;
-	(void)err;
-	return 0;
+	struct unsync_bpf__bss *bss = c->skel->bss;
+	int r;
+
+	if (c->last_pass < 0)
+		return 0;
+	bss->watched = true;
+	bss->phase = PHASE_ENDING;
+	if (capture_poll(c, SETTLE_MS, err))
+		return -1;
+	r = run_pass(c->last_pass, err);
+	bss->watched = false;
+	return r ? r : capture_poll(c, 0, err);
 }
 
 /* ---- running ---- */
@@ -342,17 +414,6 @@ int capture_stop(struct capture *c, struct ut_error *err)
 	return capture_poll(c, 0, err);
 }
 
-static int report(struct capture *c, unsigned int slot, uint64_t now,
-		  int (*lost)(void *, unsigned int, unsigned int, uint64_t), void *arg)
-{
-	uint64_t before = c->lost[slot];
-
-	c->lost[slot] = now;
-	if (now <= before)
-		return 0;
-	return lost(arg, slot / REC_KINDS, slot % REC_KINDS, now - before);
-}
-
 /* Sums one of the kernel's numbers over all programs in use. */
 static uint64_t sum_programs(const struct capture *c,
 			     uint64_t (*number)(const struct bpf_prog_info *))
@@ -389,44 +450,54 @@ uint64_t capture_run_ns(const struct capture *c)
 
 bool capture_readable(const struct capture *c)
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *values = cpus > 0 ? calloc((size_t)cpus, sizeof(*values)) : NULL;
-	uint32_t slot = REC_KINDS;
-	bool readable;
+	uint32_t slot = 0;
+	struct rate rate;
 
-	readable = values && !bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.lost), &slot, values);
-	free(values);
-	return readable;
+	return !bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.rates), &slot, &rate);
+}
+
+static int tell_pending(const struct losses *losses, unsigned int cause,
+			int (*lost)(void *, unsigned int, unsigned int, uint64_t), void *arg)
+{
+	for (unsigned int kind = 0; kind < REC_KINDS; kind++) {
+		if (losses->counts[kind] && lost(arg, cause, kind, losses->counts[kind]))
+			return -1;
+	}
+	return 0;
+}
+
+static int tell_dropped(const struct capture *c,
+			int (*lost)(void *, unsigned int, unsigned int, uint64_t), void *arg)
+{
+	uint32_t n = bpf_map__max_entries(c->skel->maps.rates);
+	struct rate rate;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.rates), &i, &rate) &&
+		    tell_pending(&rate.dropped, UT_LOST_RATE, lost, arg))
+			return -1;
+	}
+	return 0;
 }
 
 int capture_losses(struct capture *c, bool final,
 		   int (*lost)(void *arg, unsigned int cause, unsigned int kind, uint64_t count),
 		   void *arg)
 {
-	int cpus = libbpf_num_possible_cpus(), fd = bpf_map__fd(c->skel->maps.lost);
-	uint64_t *values, sum;
-	int r = 0;
+	const struct unsync_bpf__bss *bss = c->skel->bss;
+	uint64_t misses = sum_programs(c, misses_of), before = c->misses;
 
-	if (cpus <= 0)
+	c->misses = misses;
+	if (misses > before && lost(arg, UT_LOST_RECURSION, 0, misses - before))
+		return -1;
+	if (!final)
 		return 0;
-	values = calloc((size_t)cpus, sizeof(*values));
-	if (!values)
-		return 0;
-	for (uint32_t slot = REC_KINDS; slot < REC_LOST_SLOTS && !r; slot++) {
-		if (slot / REC_KINDS == UT_LOST_RING_FULL || bpf_map_lookup_elem(fd, &slot, values))
-			continue;
-		sum = 0;
-		for (int i = 0; i < cpus; i++)
-			sum += values[i];
-		r = report(c, slot, sum, lost, arg);
-	}
-	free(values);
-	if (!r)
-		r = report(c, UT_LOST_RECURSION * REC_KINDS, sum_programs(c, misses_of), lost, arg);
-	if (!r && final && c->skel->bss->lost_pending)
-		r = lost(arg, UT_LOST_RING_FULL, c->skel->bss->lost_kind,
-			 c->skel->bss->lost_pending);
-	return r;
+	return tell_pending(&bss->full, UT_LOST_RING_FULL, lost, arg) ||
+			       tell_pending(&bss->astray, UT_LOST_NO_CONTEXT, lost, arg) ||
+			       tell_pending(&bss->unread, UT_LOST_UNREADABLE, lost, arg) ||
+			       tell_dropped(c, lost, arg)
+		       ? -1
+		       : 0;
 }
 
 int capture_exits(struct capture *c,
@@ -462,6 +533,8 @@ void capture_free(struct capture *c)
 	if (!c)
 		return;
 	detach(c);
+	if (c->last_pass >= 0)
+		close(c->last_pass);
 	ring_buffer__free(c->ring);
 	unsync_bpf__destroy(c->skel);
 	free(c->hooks);

@@ -82,12 +82,19 @@ const struct hook collector_hooks[] = {
 	  NEED_NEVER },
 	{ "process_fork", "sched_process_fork", "pp", HOOK_TP_BTF, NULL,
 	  "VMs of the command's children", NEED_NEVER },
+	{ "process_exit", "sched_process_exit", "p", HOOK_TP_BTF, NULL,
+	  "nothing, but a process number that is used again is taken for the same process",
+	  NEED_NEVER },
 	{ "init_vm", "kvm_arch_init_vm", "p", HOOK_FENTRY, NULL, "VMs before they run",
 	  NEED_NEVER },
 	{ "destroy_vm", "kvm_arch_destroy_vm", "p", HOOK_FEXIT, NULL, "ends and counters of VMs",
 	  NEED_NEVER },
 	{ "destroy_vcpu", "kvm_arch_vcpu_destroy", "p", HOOK_FENTRY, NULL,
 	  "ends and counters of vCPUs", NEED_NEVER },
+	{ "try_unsync", "mmu_try_to_unsync_pages", "ppiii", HOOK_FEXIT, NULL,
+	  "an independent count of what an exact capture refused", NEED_NEVER },
+	{ "read_running", "task_file", "", HOOK_ITER, NULL,
+	  "what was there of a VM that ran before, and counters of one that runs on", NEED_NEVER },
 };
 
 const size_t collector_n_hooks = sizeof(collector_hooks) / sizeof(collector_hooks[0]);
@@ -402,15 +409,23 @@ bool host_has_hook(const struct host *h, const struct hook *hook)
 		snprintf(name, sizeof(name), "trace_event_raw_%s", hook->target);
 		return find_type(h->kvm_btf, name, BTF_KIND_STRUCT) >= 0;
 	}
+	if (hook->type == HOOK_ITER) {
+		snprintf(name, sizeof(name), "bpf_iter_%s", hook->target);
+		return find_type(h->vmlinux_btf, name, BTF_KIND_FUNC) >= 0;
+	}
 	return (h->kvm_btf && prototype_fits(h->kvm_btf, hook)) ||
 	       (h->vmlinux_btf && prototype_fits(h->vmlinux_btf, hook));
 }
 
 const char *host_hook_name(const struct hook *hook, char *text)
 {
-	bool tracepoint = hook->type == HOOK_TP || hook->type == HOOK_TP_BTF;
+	static const char *const kinds[] = { [HOOK_TP_BTF] = "tracepoint",
+					     [HOOK_TP] = "tracepoint",
+					     [HOOK_FENTRY] = "function",
+					     [HOOK_FEXIT] = "function",
+					     [HOOK_ITER] = "iterator" };
 
-	snprintf(text, HOST_TEXT, "%s %s", tracepoint ? "tracepoint" : "function", hook->target);
+	snprintf(text, HOST_TEXT, "%s %s", kinds[hook->type], hook->target);
 	return text;
 }
 

@@ -27,7 +27,7 @@ struct role_layout {
 	bool entry_size_means_8;      /* what it means if set; it was turned round once */
 };
 
-enum hook_type { HOOK_TP_BTF, HOOK_TP, HOOK_FENTRY, HOOK_FEXIT };
+enum hook_type { HOOK_TP_BTF, HOOK_TP, HOOK_FENTRY, HOOK_FEXIT, HOOK_ITER };
 
 /* Without which kind of capture is worth nothing. */
 enum hook_need { NEED_NEVER, NEED_EXACT, NEED_ALWAYS };
@@ -35,7 +35,7 @@ enum hook_need { NEED_NEVER, NEED_EXACT, NEED_ALWAYS };
 /* One BPF program of the collector and the place in the kernel that it wants. */
 struct hook {
 	const char *program;	/* its name in collector/unsync.bpf.c */
-	const char *target;	/* tracepoint or function */
+	const char *target;	/* tracepoint, function, or what is iterated over */
 	const char *parameters; /* how the prototype must begin: p pointer, i integer; "" any */
 	enum hook_type type;
 	const char *fallback_of; /* used only if this program could not be */

@@ -15,6 +15,72 @@
 
 struct mm_struct;
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+/* Of a lock that threads may spin on; kernels for real-time use have another. */
+struct qrwlock {
+	__u8 wlocked;
+};
+
+typedef struct {
+	struct qrwlock raw_lock;
+} rwlock_t;
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1]; /* the first is the number that the host itself knows it by */
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+struct seq_file;
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct task_struct;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -70,10 +136,23 @@ struct kvm_vcpu_stat {
 };
 
 struct kvm_arch {
+	unsigned long n_used_mmu_pages;
 	unsigned int indirect_shadow_pages; /* those with a guest table behind them */
+	__u8 mmu_valid_gen;
+};
+
+/* Where all shadow pages can be found, by frame: within the structure, or beside it. */
+struct kvm_arch___within {
+	struct hlist_head mmu_page_hash[1];
+};
+
+struct kvm_arch___beside {
+	struct hlist_head *mmu_page_hash;
 };
 
 struct kvm {
+	rwlock_t mmu_lock;
+	struct mm_struct *mm;
 	struct kvm_memslots *memslots[1]; /* one or two address spaces: never indexed directly */
 	struct kvm_vm_stat stat;
 	struct kvm_arch arch;
@@ -89,6 +168,7 @@ struct kvm_vcpu_arch {
 struct kvm_vcpu {
 	struct kvm *kvm;
 	int vcpu_id;
+	struct pid *pid; /* of the thread that ran it last */
 	struct kvm_vcpu_arch arch;
 	struct kvm_vcpu_stat stat;
 };
@@ -98,7 +178,9 @@ union kvm_mmu_page_role {
 };
 
 struct kvm_mmu_page {
+	struct hlist_node hash_link;
 	bool unsync;
+	__u8 mmu_valid_gen;
 	union kvm_mmu_page_role role;
 	__u64 gfn;
 };

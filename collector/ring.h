@@ -17,25 +17,29 @@
 
 /* Kinds of record that are no kind of event. They fit below REC_KINDS, as do all events of ours. */
 enum {
-	REC_VM_STATS = UT_KIND_END, /* KVM's own counters of a VM or a vCPU, as it ends */
+	REC_VM_STATS = UT_KIND_END, /* KVM's own counters of a VM or a vCPU */
+	REC_RUNNING_VCPU,	    /* registers of a vCPU that was there before the capture */
+	REC_RUNNING_PAGE,	    /* a shadow page that was there before the capture */
 	REC_KINDS = 32,
 };
+
+#define REC_FINAL 0x01u	      /* REC_VM_STATS: at the end of the VM, the vCPU or the capture */
+#define REC_STATE_KNOWN 0x02u /* UT_FAULT: all that changed the vCPU's registers was told */
 
 /*
  * What every record begins with. The entries that a walk reads are no records of their own: they are
  * gathered in the fault.
  */
 struct rec_head {
-	uint64_t time;	   /* CLOCK_MONOTONIC, ns */
-	uint32_t lost;	   /* records that found no room between the previous record and this one */
-	uint8_t lost_kind; /* their kind; 0: of several kinds */
+	uint64_t time; /* CLOCK_MONOTONIC, ns */
 	uint8_t kind;
+	uint8_t flags;
 	uint16_t vm;
 	uint16_t vcpu;
-	uint16_t pad[3];
+	uint16_t pad;
 };
 
-/* UT_STATE */
+/* UT_STATE, REC_RUNNING_VCPU */
 struct rec_state {
 	struct rec_head head;
 	uint64_t cr0, cr3, cr4, efer;
@@ -49,6 +53,17 @@ struct rec_state {
 struct rec_value {
 	struct rec_head head;
 	uint64_t a, b;
+};
+
+/*
+ * UT_LOST: what was lost since the record before, by kind. It stands where records began to come
+ * through again. Of one VM if the cause is UT_LOST_RATE.
+ */
+struct rec_lost {
+	struct rec_head head;
+	uint32_t cause; /* enum ut_lost_cause */
+	uint32_t pad;
+	uint32_t counts[REC_KINDS];
 };
 
 /* UT_FAULT */
@@ -78,7 +93,10 @@ struct rec_write {
 #define REC_PAGE_READ 0x02u	  /* a struct rec_table: words hold the guest's table */
 #define REC_PAGE_UNREADABLE 0x04u /* it could not be read although the guest lives */
 
-/* UT_PAGE_*, UT_HOST_UNSYNC, UT_HOST_SYNC */
+/*
+ * UT_PAGE_*, UT_HOST_UNSYNC, UT_HOST_SYNC, REC_RUNNING_PAGE. The time of a REC_RUNNING_PAGE is that
+ * at which its table had been read.
+ */
 struct rec_page {
 	struct rec_head head;
 	uint64_t sp; /* address of the shadow page's descriptor: who it is, while it lives */
@@ -128,16 +146,40 @@ struct rec_vm {
 #define REC_STATS_MAX 12
 
 /*
- * REC_VM_STATS: of the VM if head.vcpu is UT_NO_VCPU; then one more value follows, the number of
- * pages that were zapped once more after having been roots in use, which KVM counts twice.
+ * REC_VM_STATS: of the VM if head.vcpu is UT_NO_VCPU; then three more values follow, counted by the
+ * BPF program. What collector/assemble.c calls them stands beside them.
+ *
+ * Without REC_FINAL it tells where counting began: the VM ran before the capture, and from here on
+ * nothing of it (or of the vCPU) is missing from the trace.
  */
+#define REC_OWN_STATS_LIST(X)                                                                      \
+	X(rezaps)	  /* pages zapped once more, having been roots in use: counted twice */    \
+	X(unsync_calls)	  /* times KVM asked if tables in a page may go out of sync */             \
+	X(unsync_refused) /* of these, answered with no */
+
 struct rec_stats {
 	struct rec_head head;
 	uint64_t values[REC_STATS_MAX];
 };
 
-/* The per-CPU counters of what was lost: index cause * REC_KINDS + kind. */
-#define REC_LOST_SLOTS (UT_LOST_CAUSE_END * REC_KINDS)
+/* What was lost and not told yet, by kind. */
+struct losses {
+	uint32_t counts[REC_KINDS];
+};
+
+/* A VM's rate: records are due one interval after the other; next is when the next one is. */
+struct rate {
+	uint64_t next;
+	uint32_t pending; /* some were dropped */
+	uint32_t pad;
+	struct losses dropped;
+};
+
+/*
+ * Of a capture. Counters of KVM are told twice: where the trace of a VM that ran before begins, and
+ * at the end of the capture.
+ */
+enum phase { PHASE_READING, PHASE_RUNNING, PHASE_ENDING };
 
 /* Key and value of the map of exits, summed by the BPF program. */
 struct exit_key {

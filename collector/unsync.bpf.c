@@ -15,6 +15,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "kvm_file.h"
 #include "kvm_types.h"
 #include "ring.h"
 
@@ -25,11 +26,14 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define PF_EXITING 0x4 /* task_struct.flags */
 #define ISA_UNKNOWN 0
 #define SLOT_TREE_DEPTH 24 /* of an rbtree with as many slots as KVM allows (32764) and to spare */
-#define WAKE_INTERVAL 2000000 /* ns */
+#define WAKE_INTERVAL 2000000	/* ns */
+#define RATE_BURST 100000000ull /* ns: how far a VM's records may run ahead of its rate */
+#define RATE_SLOTS 1024
 
 /* Set before loading. */
 const volatile __u64 wake_bytes = 1 << 20; /* queued bytes at which the consumer is woken */
-const volatile bool attached = false;	   /* the guest ran before: its tables are not known yet */
+const volatile __u64 rate_interval = 0;	   /* ns between a VM's records; 0: no cap */
+const volatile bool exact = false;	   /* refusals are counted */
 const volatile __u32 role_direct = 0;	   /* bits of a page's role, as this kernel has them */
 const volatile __u32 role_passthrough = 0;
 const volatile __u32 role_invalid = 0;
@@ -63,17 +67,24 @@ struct vcpu {
 	__u32 tgid; /* thread ids are used again */
 	__u32 exit_reason, exit_isa;
 	__u16 vm, id;
-	bool state_known;
-	bool invpcid; /* an INVPCID of type 1 is being executed */
+	bool state_known; /* the registers above are as told */
+	bool invpcid;	  /* an INVPCID of type 1 is being executed */
+	__u8 told;	  /* enum phase: up to which one its counters were told */
 	struct fault fault;
 };
 
 struct vm {
 	__u64 zapping; /* unsync page that was zapped last: its sync event belongs to that */
 	__u64 rezaps;  /* pages zapped once more, after having been roots in use */
+	__u64 unsync_calls, unsync_refused;
+	__u64 changes; /* while somebody watches: times that its pages or tables changed */
+	__u32 bucket;  /* of its pages, where reading them goes on */
 	__u32 tgid;
 	__u16 id;
-	__u16 pad;
+	bool announced; /* UT_VM was told */
+	bool ran;	/* it was there before the capture */
+	__u8 told;	/* enum phase: up to which one its counters were told */
+	__u8 pad[3];
 };
 
 struct process {
@@ -133,17 +144,28 @@ struct {
 	__type(value, struct exit_sum);
 } exits SEC(".maps");
 
+/* By number of the VM, modulo the size; a single one if there is no cap. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, REC_LOST_SLOTS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RATE_SLOTS);
 	__type(key, __u32);
-	__type(value, __u64);
-} lost SEC(".maps");
+	__type(value, struct rate);
+} rates SEC(".maps");
 
-__u32 next_vm;	    /* number of the VM that is seen next */
-__u32 lost_pending; /* records that found no room since one did */
-__u32 lost_kind;
+__u32 next_vm; /* number of the VM that is seen next */
 __u64 last_wake;
+volatile bool every_vm; /* all VMs of the host are targets */
+
+/* Told before the next record that finds room. */
+struct losses full;   /* UT_LOST_RING_FULL */
+struct losses astray; /* UT_LOST_NO_CONTEXT */
+struct losses unread; /* UT_LOST_UNREADABLE, where no record says so by itself */
+volatile bool losses_pending;
+
+volatile __u32 phase; /* enum phase, set by user space */
+
+/* Somebody reads pages or counters of VMs from outside: hooks say that something changes. */
+volatile bool watched;
 
 /*
  * Hooks are taken away one after the other, which may take seconds. With some of them gone the
@@ -153,48 +175,100 @@ volatile bool stopped;
 
 /* ---- the ring ---- */
 
-static __always_inline void count_lost(__u32 cause, __u32 kind)
-{
-	__u32 slot = cause * REC_KINDS + kind;
-	__u64 *n = bpf_map_lookup_elem(&lost, &slot);
-
-	if (n)
-		(*n)++;
-}
-
-static __always_inline void note_full(__u32 kind)
-{
-	count_lost(UT_LOST_RING_FULL, kind);
-	if (!lost_pending)
-		lost_kind = kind;
-	else if (lost_kind != kind)
-		lost_kind = 0;
-	__sync_fetch_and_add(&lost_pending, 1);
-}
-
-static __always_inline void fill_head(struct rec_head *head, __u32 kind, __u32 vm, __u32 vcpu)
+static __always_inline void init_head(struct rec_head *head, __u32 kind, __u32 vm, __u32 vcpu)
 {
 	head->time = bpf_ktime_get_ns();
-	head->lost = 0;
-	head->lost_kind = 0;
 	head->kind = kind;
+	head->flags = 0;
 	head->vm = vm;
 	head->vcpu = vcpu;
-	head->pad[0] = head->pad[1] = head->pad[2] = 0;
-	if (lost_pending) {
-		head->lost_kind = lost_kind;
-		head->lost = __sync_lock_test_and_set(&lost_pending, 0);
+	head->pad = 0;
+}
+
+static __always_inline void note_loss(struct losses *losses, __u32 kind)
+{
+	__sync_fetch_and_add(&losses->counts[kind & (REC_KINDS - 1)], 1);
+	losses_pending = true;
+}
+
+static __always_inline bool tell_losses(struct losses *losses, __u32 cause, __u32 vm)
+{
+	struct rec_lost *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+
+	if (!r)
+		return false;
+	init_head(&r->head, UT_LOST, vm, UT_NO_VCPU);
+	r->cause = cause;
+	r->pad = 0;
+	for (int i = 0; i < REC_KINDS; i++)
+		r->counts[i] = __sync_lock_test_and_set(&losses->counts[i], 0);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return true;
+}
+
+static __noinline int tell_pending(void)
+{
+	losses_pending = false;
+	if (!tell_losses(&full, UT_LOST_RING_FULL, UT_NO_VM) ||
+	    !tell_losses(&astray, UT_LOST_NO_CONTEXT, UT_NO_VM) ||
+	    !tell_losses(&unread, UT_LOST_UNREADABLE, UT_NO_VM))
+		losses_pending = true;
+	return 0;
+}
+
+/* The cap is applied before room is taken in the ring. What it costs is told like other losses. */
+static __noinline int within_rate(__u32 vm, __u32 kind)
+{
+	__u32 slot = vm % RATE_SLOTS;
+	struct rate *rate = bpf_map_lookup_elem(&rates, &slot);
+	__u64 now = bpf_ktime_get_ns(), next;
+
+	if (!rate)
+		return 1;
+	next = rate->next;
+	if (next < now) {
+		__sync_val_compare_and_swap(&rate->next, next, now);
+		next = now;
 	}
+	if (next - now > RATE_BURST) {
+		__sync_fetch_and_add(&rate->dropped.counts[kind & (REC_KINDS - 1)], 1);
+		rate->pending = 1;
+		return 0;
+	}
+	__sync_fetch_and_add(&rate->next, rate_interval);
+	if (rate->pending) {
+		rate->pending = 0;
+		if (!tell_losses(&rate->dropped, UT_LOST_RATE, vm))
+			rate->pending = 1;
+	}
+	return 1;
+}
+
+/* Few, and needed to understand the others. */
+static __always_inline bool is_exempt(__u32 kind)
+{
+	return kind == UT_VM || kind == UT_VM_GONE || kind == REC_VM_STATS ||
+	       kind == REC_RUNNING_VCPU;
+}
+
+static __always_inline bool admit(__u32 kind, __u32 vm)
+{
+	if (losses_pending)
+		tell_pending();
+	return !rate_interval || is_exempt(kind) || within_rate(vm, kind);
 }
 
 /* The size must be a constant for the verifier. */
 #define RESERVE(type, kind, vm, vcpu)                                                              \
 	({                                                                                         \
-		type *_rec = bpf_ringbuf_reserve(&ring, sizeof(type), 0);                          \
-		if (_rec)                                                                          \
-			fill_head((struct rec_head *)_rec, kind, vm, vcpu);                        \
-		else                                                                               \
-			note_full(kind);                                                           \
+		type *_rec = NULL;                                                                 \
+		if (admit(kind, vm)) {                                                             \
+			_rec = bpf_ringbuf_reserve(&ring, sizeof(type), 0);                        \
+			if (_rec)                                                                  \
+				init_head((struct rec_head *)_rec, kind, vm, vcpu);                \
+			else                                                                       \
+				note_loss(&full, kind);                                            \
+		}                                                                                  \
 		_rec;                                                                              \
 	})
 
@@ -213,22 +287,23 @@ static __always_inline void submit(void *rec)
 	bpf_ringbuf_submit(rec, flags);
 }
 
-static __always_inline void put_value(__u32 kind, __u32 vm, __u32 vcpu, __u64 a, __u64 b)
+static __always_inline bool put_value(__u32 kind, __u32 vm, __u32 vcpu, __u64 a, __u64 b)
 {
 	struct rec_value *r = RESERVE(struct rec_value, kind, vm, vcpu);
 
 	if (!r)
-		return;
+		return false;
 	r->a = a;
 	r->b = b;
 	submit(r);
+	return true;
 }
 
 /* ---- who ---- */
 
 static __always_inline bool is_target(__u32 tgid)
 {
-	return !stopped && bpf_map_lookup_elem(&targets, &tgid);
+	return !stopped && (every_vm || bpf_map_lookup_elem(&targets, &tgid));
 }
 
 static __always_inline struct vcpu *this_vcpu(void)
@@ -269,32 +344,60 @@ static __always_inline void uncount_vm(__u32 tgid, __u64 kvm)
 		bpf_map_delete_elem(&processes, &tgid);
 }
 
-/* The VM with this address, made known if it is new and belongs to a target. */
-static __noinline struct vm *vm_of(__u64 kvm)
+/* What user space is told of a VM: who owns it. */
+static __noinline int announce(struct vm *vm, struct task_struct *task)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct rec_vm *r = RESERVE(struct rec_vm, UT_VM, vm->id, UT_NO_VCPU);
+
+	if (!r)
+		return 0;
+	vm->announced = true;
+	r->pid = vm->tgid;
+	r->pad = 0;
+	__builtin_memset(r->comm, 0, sizeof(r->comm));
+	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), task->comm);
+	/* Whoever keeps the guest in step must hear of it before it runs. */
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/*
+ * The VM with this address, made known if it is new and belongs to a target. @ran: nobody saw it
+ * being made.
+ */
+static __always_inline struct vm *meet_vm(__u64 kvm, __u32 tgid, struct task_struct *task, bool ran)
+{
 	struct vm *vm = bpf_map_lookup_elem(&vms, &kvm), new = {};
-	struct rec_vm *r;
 
-	if (vm || !is_target(tgid))
-		return vm;
-	new.tgid = tgid;
-	new.id = __sync_fetch_and_add(&next_vm, 1);
-	if (new.id == UT_NO_VM || bpf_map_update_elem(&vms, &kvm, &new, BPF_NOEXIST)) {
-		/* Another thread was faster, or there are too many. */
-		return bpf_map_lookup_elem(&vms, &kvm);
+	if (!vm && is_target(tgid)) {
+		new.tgid = tgid;
+		new.ran = ran;
+		new.told = ran ? PHASE_READING : PHASE_RUNNING;
+		new.id = __sync_fetch_and_add(&next_vm, 1);
+		/* Another thread may be faster, or there are too many. */
+		if (new.id != UT_NO_VM && !bpf_map_update_elem(&vms, &kvm, &new, BPF_NOEXIST))
+			count_vm(tgid, kvm);
+		vm = bpf_map_lookup_elem(&vms, &kvm);
 	}
-	count_vm(tgid, kvm);
+	if (vm && !vm->announced)
+		announce(vm, task);
+	return vm;
+}
 
-	r = RESERVE(struct rec_vm, UT_VM, new.id, UT_NO_VCPU);
-	if (r) {
-		r->pid = tgid;
-		r->pad = 0;
-		bpf_get_current_comm(r->comm, sizeof(r->comm));
-		/* Whoever keeps the guest in step must hear of it before it runs. */
-		bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
-	}
-	return bpf_map_lookup_elem(&vms, &kvm);
+static __noinline struct vm *vm_of(__u64 kvm, bool ran)
+{
+	return meet_vm(kvm, bpf_get_current_pid_tgid() >> 32, (void *)bpf_get_current_task(), ran);
+}
+
+static __always_inline void fill_vcpu(struct vcpu *c, struct vm *vm, struct kvm_vcpu *vcpu,
+				      __u32 tgid)
+{
+	c->vcpu = (__u64)vcpu;
+	c->kvm = (__u64)BPF_CORE_READ(vcpu, kvm);
+	c->tgid = tgid;
+	c->vm = vm->id;
+	c->id = BPF_CORE_READ(vcpu, vcpu_id);
+	c->told = vm->ran ? PHASE_READING : PHASE_RUNNING;
 }
 
 static __noinline struct vcpu *adopt(struct kvm_vcpu *vcpu)
@@ -306,20 +409,16 @@ static __noinline struct vcpu *adopt(struct kvm_vcpu *vcpu)
 
 	if (!is_target(id >> 32))
 		return NULL;
-	vm = vm_of((__u64)vcpu->kvm);
+	vm = vm_of((__u64)vcpu->kvm, phase == PHASE_READING);
 	empty = bpf_map_lookup_elem(&blank, &zero);
 	if (!vm || !empty || bpf_map_update_elem(&vcpus, &tid, empty, BPF_ANY)) {
-		count_lost(UT_LOST_NO_CONTEXT, UT_VM);
+		note_loss(&astray, UT_VM);
 		return NULL;
 	}
 	c = bpf_map_lookup_elem(&vcpus, &tid);
 	if (!c)
 		return NULL;
-	c->vcpu = (__u64)vcpu;
-	c->kvm = (__u64)vcpu->kvm;
-	c->tgid = id >> 32;
-	c->vm = vm->id;
-	c->id = vcpu->vcpu_id;
+	fill_vcpu(c, vm, vcpu, id >> 32);
 	return c;
 }
 
@@ -334,10 +433,18 @@ static __always_inline struct vcpu *enter(struct kvm_vcpu *vcpu)
 
 	if (c && c->vcpu == (__u64)vcpu) {
 		vm = known_vm((__u64)vcpu->kvm);
-		if (vm && vm->id == c->vm)
+		if (vm && vm->id == c->vm && vm->announced)
 			return c;
 	}
 	return adopt(vcpu);
+}
+
+static __always_inline bool has_several_vms(void)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct process *p = bpf_map_lookup_elem(&processes, &tgid);
+
+	return p && p->vms > 1;
 }
 
 /* Who causes an event that names neither VM nor vCPU. */
@@ -366,13 +473,31 @@ static __always_inline bool find_who(struct who *who, __u32 kind)
 	kvm = p && p->vms == 1 ? p->sum : 0;
 	vm = kvm ? bpf_map_lookup_elem(&vms, &kvm) : NULL;
 	if (!vm) {
-		count_lost(UT_LOST_NO_CONTEXT, kind);
+		/* What runs already is read later. */
+		if (phase != PHASE_READING)
+			note_loss(&astray, kind);
 		return false;
 	}
 	who->kvm = kvm;
 	who->vm = vm->id;
 	who->vcpu = UT_NO_VCPU;
 	return true;
+}
+
+static __noinline int note_change(__u64 kvm)
+{
+	struct vm *vm = bpf_map_lookup_elem(&vms, &kvm);
+
+	if (vm)
+		__sync_fetch_and_add(&vm->changes, 1);
+	return 0;
+}
+
+/* Before the record that tells of the change gets its place in the ring: see "pages that were there". */
+static __always_inline void changes(__u64 kvm)
+{
+	if (watched)
+		note_change(kvm);
 }
 
 /* ---- control registers ---- */
@@ -394,14 +519,21 @@ static __always_inline void check_state(struct vcpu *c, struct kvm_vcpu *vcpu)
 	    !((c->cr4 ^ cr4) & CR4_BITS) && !((c->efer ^ efer) & EFER_BITS))
 		return;
 	r = RESERVE(struct rec_state, UT_STATE, c->vm, c->id);
+	c->state_known = r;
 	if (!r)
 		return;
-	c->state_known = true;
 	c->cr0 = r->cr0 = cr0;
 	c->cr3 = r->cr3 = cr3;
 	c->cr4 = r->cr4 = cr4;
 	c->efer = r->efer = efer;
 	submit(r);
+}
+
+/* One that is lost is made up for by the next check_state(). */
+static __always_inline void put_cr(struct vcpu *c, __u64 value, __u64 reg)
+{
+	if (!put_value(UT_CR, c->vm, c->id, value, reg))
+		c->state_known = false;
 }
 
 /*
@@ -418,7 +550,7 @@ int BPF_PROG(set_cr0, struct kvm_vcpu *vcpu, unsigned long value)
 		return 0;
 	check_state(c, vcpu);
 	c->cr0 = value;
-	put_value(UT_CR, c->vm, c->id, value, 0);
+	put_cr(c, value, 0);
 	return 0;
 }
 
@@ -431,7 +563,7 @@ int BPF_PROG(set_cr3, struct kvm_vcpu *vcpu, unsigned long value)
 		return 0;
 	check_state(c, vcpu);
 	c->cr3 = value & ~UT_CR3_NOFLUSH;
-	put_value(UT_CR, c->vm, c->id, value, 3);
+	put_cr(c, value, 3);
 	return 0;
 }
 
@@ -444,7 +576,7 @@ int BPF_PROG(set_cr4, struct kvm_vcpu *vcpu, unsigned long value)
 		return 0;
 	check_state(c, vcpu);
 	c->cr4 = value;
-	put_value(UT_CR, c->vm, c->id, value, 4);
+	put_cr(c, value, 4);
 	return 0;
 }
 
@@ -559,6 +691,7 @@ static __noinline int finish_fault(struct vcpu *c)
 	r = RESERVE(struct rec_fault, UT_FAULT, c->vm, c->id);
 	if (!r)
 		return 0;
+	r->head.flags = c->state_known ? REC_STATE_KNOWN : 0;
 	r->begin = f->begin;
 	r->gva = f->gva;
 	for (int i = 0; i < UT_MAX_LEVELS; i++)
@@ -734,6 +867,7 @@ static __always_inline int table_write(struct kvm_vcpu *vcpu, __u64 gpa, const v
 	if (bpf_core_field_exists(vcpu->kvm->arch.indirect_shadow_pages) &&
 	    !vcpu->kvm->arch.indirect_shadow_pages)
 		return 0;
+	changes(c->kvm);
 	r = RESERVE(struct rec_write, UT_WRITE, c->vm, c->id);
 	if (!r)
 		return 0;
@@ -741,6 +875,7 @@ static __always_inline int table_write(struct kvm_vcpu *vcpu, __u64 gpa, const v
 	r->gpa = gpa;
 	r->bytes = n;
 	r->pad = 0;
+	barrier_var(n); /* the verifier must see all of the comparison */
 	if (n > REC_WRITE_MAX)
 		n = REC_WRITE_MAX;
 	bpf_probe_read_kernel(r->data, n, data);
@@ -876,8 +1011,13 @@ int BPF_PROG(get_page, struct kvm_mmu_page *sp, bool created)
 
 	if (!sp || !find_who(&who, kind))
 		return 0;
-	/* One that is out of sync was synced in passing: the host knows its content now. */
-	if (has_table(sp) && (created || sp->unsync || attached))
+	if (created)
+		changes(who.kvm);
+	/*
+	 * One that is out of sync was synced in passing: the host knows its content now. One that was
+	 * there before the capture may not have been read yet.
+	 */
+	if (has_table(sp) && (created || sp->unsync || phase == PHASE_READING))
 		put_table(kind, &who, sp);
 	else
 		put_page(kind, &who, sp);
@@ -889,8 +1029,10 @@ int BPF_PROG(unsync_page, struct kvm_mmu_page *sp)
 {
 	struct who who;
 
-	if (sp && find_who(&who, UT_HOST_UNSYNC))
-		put_page(UT_HOST_UNSYNC, &who, sp);
+	if (!sp || !find_who(&who, UT_HOST_UNSYNC))
+		return 0;
+	changes(who.kvm);
+	put_page(UT_HOST_UNSYNC, &who, sp);
 	return 0;
 }
 
@@ -901,8 +1043,15 @@ int BPF_PROG(sync_page, struct kvm_mmu_page *sp)
 	struct who who;
 	struct vm *vm;
 
+	/*
+	 * Only vCPUs sync. What fires elsewhere is a part of a zap; in a process with several VMs
+	 * nobody could say whose.
+	 */
+	if (!c && has_several_vms())
+		return 0;
 	if (!sp || !find_who(&who, UT_HOST_SYNC))
 		return 0;
+	changes(who.kvm);
 	vm = known_vm(who.kvm);
 	if (vm && vm->zapping == (__u64)sp) {
 		vm->zapping = 0;
@@ -921,6 +1070,7 @@ static __always_inline void zap(struct who *who, struct vm *vm, struct kvm_mmu_p
 		return;
 	}
 	/* Pages are zapped under the VM's MMU lock, so one place to remember it is enough. */
+	changes(who->kvm);
 	vm->zapping = sp->unsync ? (__u64)sp : 0;
 	if (sp->unsync)
 		put_table(UT_PAGE_ZAP, who, sp);
@@ -1036,7 +1186,8 @@ static __always_inline void count_exit(struct vcpu *c)
 	};
 	struct exit_sum *sum, first = { .count = 1 };
 
-	if (!c->exit_ns)
+	/* Its counters were told: what follows is not in them. */
+	if (!c->exit_ns || c->told == PHASE_ENDING)
 		return;
 	first.ns = bpf_ktime_get_ns() - c->exit_ns;
 	c->exit_ns = 0;
@@ -1045,22 +1196,8 @@ static __always_inline void count_exit(struct vcpu *c)
 		sum->count++;
 		sum->ns += first.ns;
 	} else if (bpf_map_update_elem(&exits, &key, &first, BPF_NOEXIST)) {
-		count_lost(UT_LOST_NO_CONTEXT, UT_EXITS);
+		note_loss(&astray, UT_EXITS);
 	}
-}
-
-SEC("?tp_btf/kvm_entry")
-int BPF_PROG(vm_entry, struct kvm_vcpu *vcpu)
-{
-	struct vcpu *c = vcpu ? enter(vcpu) : NULL;
-
-	if (!c)
-		return 0;
-	finish_fault(c);
-	c->invpcid = false;
-	check_state(c, vcpu);
-	count_exit(c);
-	return 0;
 }
 
 /* ---- coming and going ---- */
@@ -1075,21 +1212,94 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		return 0;
 	from = parent->tgid;
 	to = child->tgid;
-	if (from != to && is_target(from))
+	if (from != to && !every_vm && is_target(from))
 		bpf_map_update_elem(&targets, &to, &yes, BPF_ANY);
+	return 0;
+}
+
+/* Numbers are used again. A process whose VMs are still to be taken down stays. */
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	__u32 tgid;
+
+	if (!task)
+		return 0;
+	tgid = task->tgid;
+	if ((__u32)task->pid == tgid && bpf_map_lookup_elem(&targets, &tgid) &&
+	    !bpf_map_lookup_elem(&processes, &tgid))
+		bpf_map_delete_elem(&targets, &tgid);
 	return 0;
 }
 
 SEC("?fentry/kvm_arch_init_vm")
 int BPF_PROG(init_vm, struct kvm *kvm)
 {
-	vm_of((__u64)kvm);
+	vm_of((__u64)kvm, false);
 	return 0;
 }
+
+/* ---- KVM's own counters ---- */
 
 #define READ_STAT(name)                                                                            \
 	r->values[i++] =                                                                           \
 		bpf_core_field_exists(stat->name) ? BPF_CORE_READ(stat, name) : REC_STAT_ABSENT;
+#define READ_OWN_STAT(name) r->values[i++] = vm->name;
+
+static __always_inline void fill_vm_stats(struct rec_stats *r, struct kvm *kvm, struct vm *vm)
+{
+	struct kvm_vm_stat *stat = &kvm->stat;
+	int i = 0;
+
+	__builtin_memset(r->values, 0, sizeof(r->values));
+	REC_VM_STATS_LIST(READ_STAT)
+	REC_OWN_STATS_LIST(READ_OWN_STAT)
+	if (!exact)
+		r->values[i - 1] = r->values[i - 2] = REC_STAT_ABSENT;
+}
+
+static __noinline int put_vcpu_stats(struct kvm_vcpu *vcpu, __u32 vm, __u32 id, __u32 flags)
+{
+	struct rec_stats *r = RESERVE(struct rec_stats, REC_VM_STATS, vm, id);
+	struct kvm_vcpu_stat *stat = &vcpu->stat;
+	int i = 0;
+
+	if (!r)
+		return 0;
+	r->head.flags = flags;
+	__builtin_memset(r->values, 0, sizeof(r->values));
+	REC_VCPU_STATS_LIST(READ_STAT)
+	submit(r);
+	return 1;
+}
+
+/* By its own thread, about to enter the guest: all that it counted so far was told. */
+static __noinline int tell_counters(struct vcpu *c, struct kvm_vcpu *vcpu)
+{
+	__u32 now = phase;
+
+	if (!c || !vcpu || now == PHASE_READING)
+		return 0;
+	if (put_vcpu_stats(vcpu, c->vm, c->id, now == PHASE_ENDING ? REC_FINAL : 0))
+		c->told = now;
+	return 0;
+}
+
+SEC("?tp_btf/kvm_entry")
+int BPF_PROG(vm_entry, struct kvm_vcpu *vcpu)
+{
+	struct vcpu *c = vcpu ? enter(vcpu) : NULL;
+
+	if (!c)
+		return 0;
+	finish_fault(c);
+	c->invpcid = false;
+	check_state(c, vcpu);
+	count_exit(c);
+	if (c->told < phase)
+		tell_counters(c, vcpu);
+	return 0;
+}
 
 /* At the end of a VM, when nothing counts any more. */
 SEC("?fexit/kvm_arch_destroy_vm")
@@ -1097,17 +1307,14 @@ int BPF_PROG(destroy_vm, struct kvm *kvm)
 {
 	__u64 key = (__u64)kvm;
 	struct vm *vm = known_vm(key);
-	struct kvm_vm_stat *stat = &kvm->stat;
 	struct rec_stats *r;
-	int i = 0;
 
 	if (!vm)
 		return 0;
 	r = RESERVE(struct rec_stats, REC_VM_STATS, vm->id, UT_NO_VCPU);
 	if (r) {
-		__builtin_memset(r->values, 0, sizeof(r->values));
-		REC_VM_STATS_LIST(READ_STAT)
-		r->values[i] = vm->rezaps;
+		r->head.flags = REC_FINAL;
+		fill_vm_stats(r, kvm, vm);
 		submit(r);
 	}
 	put_value(UT_VM_GONE, vm->id, UT_NO_VCPU, 0, 0);
@@ -1116,28 +1323,410 @@ int BPF_PROG(destroy_vm, struct kvm *kvm)
 	return 0;
 }
 
+static __always_inline __u32 thread_of(struct kvm_vcpu *vcpu)
+{
+	return BPF_CORE_READ(vcpu, pid, numbers[0].nr);
+}
+
 SEC("?fentry/kvm_arch_vcpu_destroy")
 int BPF_PROG(destroy_vcpu, struct kvm_vcpu *vcpu)
 {
-	__u64 key = (__u64)vcpu->kvm;
-	struct vm *vm = known_vm(key);
-	struct kvm_vcpu_stat *stat = &vcpu->stat;
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct vcpu *c = this_vcpu();
-	struct rec_stats *r;
-	int i = 0;
+	struct vm *vm = known_vm((__u64)vcpu->kvm);
+	__u32 tid = thread_of(vcpu);
+	struct vcpu *c;
 
 	if (!vm)
 		return 0;
-	r = RESERVE(struct rec_stats, REC_VM_STATS, vm->id, vcpu->vcpu_id);
-	if (r) {
-		__builtin_memset(r->values, 0, sizeof(r->values));
-		REC_VCPU_STATS_LIST(READ_STAT)
-		submit(r);
-	}
+	put_vcpu_stats(vcpu, vm->id, vcpu->vcpu_id, REC_FINAL);
 	put_value(UT_VM_GONE, vm->id, vcpu->vcpu_id, 0, 0);
-	/* Another thread's state stays, and is found out of date when that thread runs a vCPU again. */
+	c = bpf_map_lookup_elem(&vcpus, &tid);
 	if (c && c->vcpu == (__u64)vcpu)
 		bpf_map_delete_elem(&vcpus, &tid);
+	return 0;
+}
+
+/*
+ * An independent count of what the module unsync_exact makes KVM refuse: only attached for exact
+ * captures.
+ */
+SEC("?fexit/mmu_try_to_unsync_pages")
+int BPF_PROG(try_unsync, struct kvm *kvm, void *slot, __u64 gfn, bool arg, bool prefetch, int ret)
+{
+	struct vm *vm = known_vm((__u64)kvm);
+
+	if (!vm)
+		return 0;
+	__sync_fetch_and_add(&vm->unsync_calls, 1);
+	if (ret == -1) /* EPERM */
+		__sync_fetch_and_add(&vm->unsync_refused, 1);
+	return 0;
+}
+
+/* ---- pages that were there ---- */
+
+/*
+ * A VM that runs already is read from outside, through its open files, by the thread that calls the
+ * iterator below; so it does not matter whether any vCPU runs, and no thread of the VM waits. All
+ * hooks are attached before.
+ *
+ * What is read must have a place among the events: before each event that came after it, and with
+ * all that came before. The pages themselves change only under the VM's MMU lock, and hooks fire
+ * under it. So a record takes its place in the ring first, then the page is read, and then it must
+ * show that nothing changed meanwhile: vm->changes, which every hook counts up before its own record
+ * takes its place, is as it was, and the lock is held by no writer, neither before nor after. Else
+ * the record is discarded, and the bucket read again: a page may have been freed under our hands. A
+ * page that is told twice is told once by collector/assemble.c. A kernel for real-time use has a lock
+ * that does not show its writer; there a page may be missed that is being made at this moment, which
+ * its own event tells.
+ *
+ * Two things happen outside of the lock. An emulated write is in memory before its hook fires; if
+ * the table was read in between, the write does not know what it replaced. And an accessed or dirty
+ * bit is announced before it is set. For both collector/assemble.c allows.
+ *
+ * From the record of the VM's counters on, which is the last, its trace is complete.
+ */
+#define PAGE_BUCKETS 4096 /* KVM_MMU_HASH_SHIFT has been 12 since 4.12 */
+#define BUCKET_TRIES 1024
+#define CHAIN_MAX 4096
+
+/* The one reader there is. */
+struct {
+	__u64 kvm;
+	__u64 node;    /* of the bucket's chain, the next to be read */
+	__u64 changes; /* as they were when the bucket was begun */
+	__u8 again; /* something changed; 0 or 1, no bool: the verifier takes nothing for granted */
+	bool full;  /* the ring had no room */
+} reader;
+
+/* Set by user space before each pass, or set for it. */
+__u64 ring_room;	  /* bytes queued at which a pass gives up */
+volatile bool give_up;	  /* what finds no room is lost: it never will */
+volatile bool unfinished; /* another pass is needed */
+__u32 progress;		  /* pages and VMs told in this pass */
+__u32 vms_read;
+
+static __always_inline bool is_locked(struct kvm *kvm)
+{
+	return bpf_core_field_exists(kvm->mmu_lock.raw_lock.wlocked) &&
+	       BPF_CORE_READ(kvm, mmu_lock.raw_lock.wlocked);
+}
+
+static __always_inline bool has_changed(struct kvm *kvm, struct vm *vm)
+{
+	return is_locked(kvm) || *(volatile __u64 *)&vm->changes != reader.changes;
+}
+
+static __always_inline __u64 bucket_at(struct kvm *kvm, __u32 i)
+{
+	__u64 arch = (__u64)kvm + bpf_core_field_offset(struct kvm, arch);
+
+	if (bpf_core_field_exists(struct kvm_arch___within, mmu_page_hash))
+		arch += bpf_core_field_offset(struct kvm_arch___within, mmu_page_hash);
+	else
+		arch = (__u64)BPF_CORE_READ((struct kvm_arch___beside *)arch, mmu_page_hash);
+	return arch ? arch + i * sizeof(__u64) : 0;
+}
+
+struct pass {
+	struct task_struct *task;
+};
+
+static __always_inline __u64 read_next(__u64 node)
+{
+	__u64 next = 0;
+
+	bpf_probe_read_kernel(&next, sizeof(next), (void *)node);
+	return next;
+}
+
+/* A copy of what is needed: the page itself may go away at any time. */
+struct page_copy {
+	__u64 sp, gfn, addr;
+	__u32 role, flags;
+	bool table, skip;
+};
+
+static __always_inline void copy_page(struct page_copy *p, struct kvm *kvm)
+{
+	__u64 link = bpf_core_field_offset(struct kvm_mmu_page, hash_link);
+	struct kvm_mmu_page *sp = (void *)(reader.node - link);
+
+	p->sp = (__u64)sp;
+	p->gfn = BPF_CORE_READ(sp, gfn);
+	p->role = BPF_CORE_READ(sp, role.word);
+	p->flags = BPF_CORE_READ(sp, unsync) ? REC_PAGE_UNSYNC : 0;
+	p->table = !(p->role & (role_direct | role_passthrough));
+	p->addr = p->table ? find_frame((__u64)kvm, p->gfn, p->role & role_smm) : 0;
+	/* Zapped, or given up: no longer to be found by KVM itself. */
+	p->skip = p->role & role_invalid ||
+		  BPF_CORE_READ(sp, mmu_valid_gen) != BPF_CORE_READ(kvm, arch.mmu_valid_gen);
+}
+
+/* Returns whether the record was put. Taken out of the ring's order if anything changed. */
+static __always_inline bool put_running(void *rec, struct page_copy *p, struct kvm *kvm,
+					struct vm *vm)
+{
+	struct rec_page *r = rec;
+
+	r->head.time = bpf_ktime_get_ns();
+	r->sp = p->sp;
+	r->gfn = p->gfn;
+	r->role = p->role;
+	r->flags = p->flags;
+	if (has_changed(kvm, vm)) {
+		reader.again = 1;
+		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	return true;
+}
+
+static __always_inline bool put_running_direct(struct page_copy *p, struct kvm *kvm, struct vm *vm)
+{
+	struct rec_page *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+
+	if (!r) {
+		reader.full = true;
+		return false;
+	}
+	init_head(&r->head, REC_RUNNING_PAGE, vm->id, UT_NO_VCPU);
+	return put_running(r, p, kvm, vm);
+}
+
+static __always_inline bool put_running_table(struct pass *pass, struct page_copy *p,
+					      struct kvm *kvm, struct vm *vm)
+{
+	struct rec_table *r;
+	__u64 probe;
+
+	/* What must be fetched from disk is, before it could keep others waiting for the ring. */
+	if (p->addr)
+		bpf_copy_from_user_task(&probe, sizeof(probe), (void *)p->addr, pass->task, 0);
+	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	if (!r) {
+		reader.full = true;
+		return false;
+	}
+	init_head(&r->page.head, REC_RUNNING_PAGE, vm->id, UT_NO_VCPU);
+	p->flags |= REC_PAGE_READ;
+	/* Zeroes the words if it fails. */
+	if (!p->addr ||
+	    bpf_copy_from_user_task(r->words, sizeof(r->words), (void *)p->addr, pass->task, 0)) {
+		p->flags ^= REC_PAGE_READ | REC_PAGE_UNREADABLE;
+		if (!p->addr)
+			bpf_probe_read_kernel(r->words, sizeof(r->words), NULL);
+	}
+	return put_running(r, p, kvm, vm);
+}
+
+/* For bpf_loop(): returns 1 to end it. */
+static long read_page(__u32 i, struct pass *pass)
+{
+	struct kvm *kvm = (void *)reader.kvm;
+	struct vm *vm = bpf_map_lookup_elem(&vms, &reader.kvm);
+	struct page_copy p = {};
+	__u64 next;
+	bool put;
+
+	if (!vm || !reader.node)
+		return 1;
+	copy_page(&p, kvm);
+	next = read_next(reader.node);
+	/* Here, too, since what is gone may be linked to anything. */
+	if (has_changed(kvm, vm)) {
+		reader.again = 1;
+		return 1;
+	}
+	if (!p.skip) {
+		if (p.table)
+			put = put_running_table(pass, &p, kvm, vm);
+		else
+			put = put_running_direct(&p, kvm, vm);
+		if (!put && reader.full && give_up)
+			note_loss(&full, UT_PAGE_NEW);
+		else if (!put)
+			return 1;
+		reader.full = false;
+		progress++;
+	}
+	reader.node = next;
+	return 0;
+}
+
+static long read_chain(__u32 i, struct pass *pass)
+{
+	struct kvm *kvm = (void *)reader.kvm;
+	struct vm *vm = bpf_map_lookup_elem(&vms, &reader.kvm);
+	__u64 head;
+
+	if (!vm)
+		return 1;
+	reader.again = 0;
+	reader.changes = *(volatile __u64 *)&vm->changes;
+	head = bucket_at(kvm, vm->bucket);
+	reader.node = head ? read_next(head) : 0;
+	if (!reader.node)
+		return 1;
+	if (is_locked(kvm)) {
+		reader.again = 1;
+		return 0;
+	}
+	bpf_loop(CHAIN_MAX, read_page, pass, 0);
+	return !(reader.again & 1);
+}
+
+static long read_bucket(__u32 i, struct pass *pass)
+{
+	struct vm *vm = bpf_map_lookup_elem(&vms, &reader.kvm);
+
+	if (!vm || vm->bucket >= PAGE_BUCKETS)
+		return 1;
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_room) {
+		unfinished = true;
+		return 1;
+	}
+	bpf_loop(BUCKET_TRIES, read_chain, pass, 0);
+	if (reader.full) {
+		unfinished = true;
+		return 1;
+	}
+	if (reader.again) /* it never came to rest */
+		note_loss(&unread, UT_PAGE_NEW);
+	vm->bucket++;
+	return 0;
+}
+
+struct counters_ctx {
+	__u32 flags;
+	bool done;
+};
+
+/*
+ * KVM counts under the MMU lock, too, so the counters agree with the trace up to here. Only of an
+ * emulated write whose hook has fired, and that has not got to the lock yet, it is not known on
+ * which side of this record KVM counts it: a matter of a few instructions.
+ */
+static long read_counters(__u32 i, struct counters_ctx *ctx)
+{
+	struct kvm *kvm = (void *)reader.kvm;
+	struct vm *vm = bpf_map_lookup_elem(&vms, &reader.kvm);
+	struct rec_stats *r;
+
+	if (!vm)
+		return 1;
+	reader.changes = *(volatile __u64 *)&vm->changes;
+	if (is_locked(kvm))
+		return 0;
+	r = RESERVE(struct rec_stats, REC_VM_STATS, vm->id, UT_NO_VCPU);
+	if (!r)
+		return 1;
+	r->head.flags = ctx->flags;
+	fill_vm_stats(r, kvm, vm);
+	if (has_changed(kvm, vm) && i < BUCKET_TRIES - 1) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	ctx->done = true;
+	return 1;
+}
+
+static __always_inline void read_vm(struct vm *vm, struct task_struct *task)
+{
+	struct counters_ctx counters = { .flags = phase == PHASE_ENDING ? REC_FINAL : 0 };
+	struct pass pass = { .task = task };
+
+	/* Once each; and what was not read at the beginning has no counters to compare with. */
+	if (vm->told != (phase == PHASE_ENDING ? PHASE_RUNNING : PHASE_READING))
+		return;
+	if (phase == PHASE_READING) {
+		bpf_loop(PAGE_BUCKETS, read_bucket, &pass, 0);
+		if (vm->bucket < PAGE_BUCKETS)
+			return;
+	}
+	bpf_loop(BUCKET_TRIES, read_counters, &counters, 0);
+	if (!counters.done) {
+		unfinished = true;
+		return;
+	}
+	vm->told = phase == PHASE_ENDING ? PHASE_ENDING : PHASE_RUNNING;
+	progress++;
+	if (phase == PHASE_READING)
+		vms_read++;
+}
+
+/*
+ * Events without a vCPU among their arguments are attributed by thread. Registers that are being
+ * written may be told as they were: what the vCPU's own thread tells counts for more.
+ */
+static __always_inline void read_vcpu(struct kvm_vcpu *vcpu, struct vm *vm, __u32 tgid)
+{
+	__u32 tid = thread_of(vcpu), zero = 0, id = BPF_CORE_READ(vcpu, vcpu_id);
+	struct vcpu *c = bpf_map_lookup_elem(&vcpus, &tid), *empty;
+	struct rec_state *r;
+
+	if (phase == PHASE_ENDING) {
+		/* One that has not entered its guest since it was asked, so it is idle. */
+		if (c && c->vcpu == (__u64)vcpu && c->told < PHASE_ENDING &&
+		    put_vcpu_stats(vcpu, vm->id, id, REC_FINAL))
+			c->told = PHASE_ENDING;
+		return;
+	}
+	if (c && c->vcpu == (__u64)vcpu)
+		return;
+	empty = bpf_map_lookup_elem(&blank, &zero);
+	if (tid && empty && !bpf_map_update_elem(&vcpus, &tid, empty, BPF_NOEXIST)) {
+		c = bpf_map_lookup_elem(&vcpus, &tid);
+		if (c)
+			fill_vcpu(c, vm, vcpu, tgid);
+	}
+	r = RESERVE(struct rec_state, REC_RUNNING_VCPU, vm->id, id);
+	if (!r)
+		return;
+	r->cr0 = BPF_CORE_READ(vcpu, arch.cr0);
+	r->cr3 = BPF_CORE_READ(vcpu, arch.cr3);
+	r->cr4 = BPF_CORE_READ(vcpu, arch.cr4);
+	r->efer = BPF_CORE_READ(vcpu, arch.efer);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+SEC("?iter.s/task_file")
+int read_running(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct kvm_vcpu *vcpu = NULL;
+	struct kvm *kvm;
+	struct vm *vm;
+	__u32 tgid;
+
+	if (!task || !file)
+		return 0;
+	switch (kvm_file(file)) {
+	case KVM_FILE_VM:
+		kvm = file->private_data;
+		break;
+	case KVM_FILE_VCPU:
+		vcpu = file->private_data;
+		kvm = BPF_CORE_READ(vcpu, kvm);
+		break;
+	default:
+		return 0;
+	}
+	/* A file may be passed on to another process, but a VM belongs to one. */
+	tgid = task->tgid;
+	if (!kvm || task->mm != BPF_CORE_READ(kvm, mm))
+		return 0;
+	reader.kvm = (__u64)kvm;
+	if (phase == PHASE_READING)
+		vm = meet_vm(reader.kvm, tgid, task, true);
+	else
+		vm = known_vm(reader.kvm);
+	if (!vm)
+		return 0;
+	if (vcpu)
+		read_vcpu(vcpu, vm, tgid);
+	read_vm(vm, task);
 	return 0;
 }

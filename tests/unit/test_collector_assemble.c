@@ -407,6 +407,7 @@ static struct rec_fault fault_of(uint64_t begin)
 			       .outcome = UT_OUT_FILLED,
 			       .map_level = 1 };
 
+	r.head.flags = REC_STATE_KNOWN;
 	r.walk[3] = 0x72027;
 	r.walk[2] = 0x73027;
 	r.walk[1] = 0x74027;
@@ -502,6 +503,7 @@ static void pae_root_entries_are_no_table(void **state)
 	words[0] = 0x73027;
 	table(UT_PAGE_NEW, 0xffff2000, 0x72, ROLE_L2, 0);
 	r.head = head(UT_FAULT);
+	r.head.flags = REC_STATE_KNOWN;
 	r.begin = now;
 	r.walk[2] = 0x72001;
 	r.walk[1] = 0x73027;
@@ -521,6 +523,7 @@ static void two_level_walk_reads_narrow_entries(void **state)
 	memcpy((char *)words + 4 * 0x301, &(uint32_t){ 0x72027 }, 4);
 	table(UT_PAGE_NEW, 0xffff1000, 0x71, 0x712, 0);
 	r = (struct rec_fault){ .head = head(UT_FAULT), .gva = 0xc0401000, .top = 2, .bottom = 1 };
+	r.head.flags = REC_STATE_KNOWN;
 	r.begin = now;
 	r.walk[1] = 0x73027;
 	n_seen = 0;
@@ -573,20 +576,330 @@ static void invpcid_is_unpacked(void **state)
 
 static void losses_stand_where_they_happened(void **state)
 {
-	struct rec_value r = { .head = head(UT_INVLPG) };
+	struct rec_lost r = { .head = head(UT_LOST), .cause = UT_LOST_RATE };
 
 	(void)state;
-	r.head.lost = 7;
-	r.head.lost_kind = UT_FAULT;
+	r.head.vm = 3;
+	r.counts[UT_FAULT] = 7;
+	r.counts[REC_VM_STATS] = 2;
 	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+	value(UT_INVLPG, 0x1000, 0);
 	page(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNREADABLE);
-	EXPECT(UT_LOST, UT_INVLPG, UT_LOST, UT_PAGE_NEW);
+	EXPECT(UT_LOST, UT_LOST, UT_INVLPG, UT_LOST, UT_PAGE_NEW);
 	assert_int_equal(seen[0].lost.count, 7);
-	assert_int_equal(seen[0].lost.cause, UT_LOST_RING_FULL);
+	assert_int_equal(seen[0].lost.cause, UT_LOST_RATE);
 	assert_int_equal(seen[0].lost.kind, UT_FAULT);
-	assert_int_equal(seen[2].lost.cause, UT_LOST_UNREADABLE);
-	assert_false(seen[3].page.known);
-	assert_int_equal(assembler_counts(a)->lost, 8);
+	assert_int_equal(seen[0].vm, 3);
+	assert_int_equal(seen[1].lost.count, 2);
+	assert_int_equal(seen[1].lost.kind, 0);
+	assert_int_equal(seen[3].lost.cause, UT_LOST_UNREADABLE);
+	assert_int_equal(seen[3].lost.kind, UT_PAGE_NEW);
+	assert_false(seen[4].page.known);
+	assert_int_equal(assembler_counts(a)->lost, 10);
+}
+
+/* As the ring tells that it had been full. */
+static void lose(unsigned int vm, unsigned int cause, unsigned int kind)
+{
+	struct rec_lost r = { .head = head(UT_LOST), .cause = cause };
+
+	r.head.vm = (uint16_t)vm;
+	r.head.vcpu = UT_NO_VCPU;
+	r.counts[kind] = 1;
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+}
+
+static void after_a_loss_old_values_are_not_known(void **state)
+{
+	uint64_t v = 0x5067;
+
+	(void)state;
+	clear_words();
+	words[3] = 0x4067;
+	table(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L2, 0);
+	lose(UT_NO_VM, UT_LOST_RING_FULL, UT_WRITE);
+	written(0x77018, &v, 4);
+	written(0x77018, &v, 8);
+	v = 0x6067;
+	written(0x77018, &v, 8);
+	EXPECT(UT_PAGE_NEW, UT_LOST, UT_WRITE, UT_WRITE, UT_WRITE);
+	assert_false(seen[2].write.old_known);
+	assert_int_equal(seen[2].write.old, 0);
+	/* Half of the word does not tell the other half. */
+	assert_false(seen[3].write.old_known);
+	expect_write(4, UT_HOW_TRAPPED, 0x77, 24, 8, 0x5067, 0x6067);
+}
+
+static void after_a_loss_there_is_no_window(void **state)
+{
+	(void)state;
+	clear_words();
+	words[1] = 0x1067;
+	table(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L1, 0);
+	page(UT_HOST_UNSYNC, 0xffff1000, 0x77, ROLE_L1, 0);
+	lose(UT_NO_VM, UT_LOST_RING_FULL, UT_AD);
+	words[1] = 0x1087;
+	table(UT_HOST_SYNC, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	page(UT_HOST_UNSYNC, 0xffff1000, 0x77, ROLE_L1, 0);
+	words[1] = 0x2087;
+	table(UT_HOST_SYNC, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	EXPECT(UT_PAGE_NEW, UT_HOST_UNSYNC, UT_LOST, UT_WRITE, UT_HOST_SYNC, UT_HOST_UNSYNC,
+	       UT_WRITE, UT_HOST_SYNC);
+	assert_int_equal(seen[3].write.how, UT_HOW_WALK);
+	assert_false(seen[3].write.old_known);
+	assert_int_equal(seen[3].write.val, 0x1087);
+	/* It is known again since. */
+	expect_write(6, UT_HOW_WINDOW, 0x77, 8, 8, 0x1087, 0x2087);
+	assert_int_equal(assembler_counts(a)->silent, 0);
+}
+
+static void after_a_lost_zap_the_frame_begins_anew(void **state)
+{
+	(void)state;
+	clear_words();
+	words[1] = 0x1067;
+	table(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L1, 0);
+	lose(UT_NO_VM, UT_LOST_RING_FULL, UT_PAGE_ZAP);
+	/* Its page is gone, and it was used for other things meanwhile. */
+	words[1] = 0x9999;
+	words[2] = 0x8888;
+	table(UT_PAGE_NEW, 0xffff2000, 0x77, ROLE_L2, 0);
+	EXPECT(UT_PAGE_NEW, UT_LOST, UT_PAGE_NEW);
+	assert_int_equal(seen[2].page.n, 2);
+	assert_true(seen[2].page.known);
+	assert_int_equal(first_entries[0].value, 0x9999);
+}
+
+static void after_a_lost_sync_the_page_itself_tells(void **state)
+{
+	uint64_t v = 0x5067;
+
+	(void)state;
+	clear_words();
+	table(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L1, 0);
+	page(UT_HOST_UNSYNC, 0xffff1000, 0x77, ROLE_L1, 0);
+	lose(UT_NO_VM, UT_LOST_RING_FULL, UT_HOST_SYNC);
+	page(UT_PAGE_FOUND, 0xffff1000, 0x77, ROLE_L1, 0);
+	written(0x77018, &v, 8);
+	v++;
+	written(0x77018, &v, 8);
+	assert_int_equal(n_seen, 6);
+	expect_write(5, UT_HOW_TRAPPED, 0x77, 24, 8, 0x5067, 0x5068);
+}
+
+/* What a loss by the rate of one VM, or of other kinds, does not concern stays known. */
+static void losses_elsewhere_change_nothing(void **state)
+{
+	uint64_t v = 0x5067;
+
+	(void)state;
+	clear_words();
+	words[3] = 0x4067;
+	table(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L2, 0);
+	lose(1, UT_LOST_RATE, UT_WRITE);
+	lose(UT_NO_VM, UT_LOST_RING_FULL, UT_INVLPG);
+	written(0x77018, &v, 8);
+	expect_write(3, UT_HOW_TRAPPED, 0x77, 24, 8, 0x4067, 0x5067);
+	lose(0, UT_LOST_RATE, UT_WRITE);
+	written(0x77020, &v, 8);
+	assert_false(seen[5].write.old_known);
+}
+
+static void unreadable_table_is_not_known(void **state)
+{
+	uint64_t v = 0x5067;
+
+	(void)state;
+	clear_words();
+	words[3] = 0x4067;
+	table(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L1, 0);
+	page(UT_HOST_UNSYNC, 0xffff1000, 0x77, ROLE_L1, 0);
+	page(UT_HOST_SYNC, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC | REC_PAGE_UNREADABLE);
+	written(0x77018, &v, 8);
+	EXPECT(UT_PAGE_NEW, UT_HOST_UNSYNC, UT_LOST, UT_HOST_SYNC, UT_WRITE);
+	assert_int_equal(seen[2].lost.kind, UT_WRITE);
+	assert_false(seen[4].write.old_known);
+}
+
+/* ---- VMs that ran before ---- */
+
+static void running_page_is_told_once(void **state)
+{
+	(void)state;
+	clear_words();
+	words[7] = 0x7067;
+	table(REC_RUNNING_PAGE, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	page(REC_RUNNING_PAGE, 0xffff2000, 0x88, ROLE_L1_DIRECT, 0);
+	table(REC_RUNNING_PAGE, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	EXPECT(UT_PAGE_NEW, UT_HOST_UNSYNC, UT_PAGE_NEW);
+	assert_int_equal(seen[0].page.n, 1);
+	/* Nothing happened to it: that it went out of sync was before. */
+	assert_int_equal(assembler_counts(a)->host_unsync, 0);
+	/* Zapped, and another one in its place, before the chain was read again. */
+	page(UT_PAGE_ZAP, 0xffff2000, 0x88, ROLE_L1_DIRECT, 0);
+	table(UT_PAGE_NEW, 0xffff2000, 0x99, ROLE_L2, 0);
+	table(REC_RUNNING_PAGE, 0xffff2000, 0x99, ROLE_L2, 0);
+	EXPECT(UT_PAGE_NEW, UT_HOST_UNSYNC, UT_PAGE_NEW, UT_PAGE_ZAP, UT_PAGE_NEW);
+}
+
+static void running_page_is_compared_like_any_other(void **state)
+{
+	(void)state;
+	clear_words();
+	words[7] = 0x7067;
+	table(REC_RUNNING_PAGE, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	words[7] = 0;
+	table(UT_HOST_SYNC, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	EXPECT(UT_PAGE_NEW, UT_HOST_UNSYNC, UT_WRITE, UT_HOST_SYNC);
+	expect_write(2, UT_HOW_WINDOW, 0x77, 56, 8, 0x7067, 0);
+}
+
+static void written_by(unsigned int vcpu, uint64_t gpa, uint64_t v)
+{
+	struct rec_write r = { .head = head(UT_WRITE), .gpa = gpa, .bytes = 8 };
+
+	r.head.vcpu = (uint16_t)vcpu;
+	memcpy(r.data, &v, sizeof(v));
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+}
+
+/* The write was in memory when the table was read, or it was not: the same value tells. */
+static void write_in_flight_does_not_know_what_it_replaced(void **state)
+{
+	struct rec_table r = { .page = { .sp = 0xffff1000, .gfn = 0x77, .role = ROLE_L2 } };
+
+	(void)state;
+	state_of(1, 1, 2, 3, 4);
+	clear_words();
+	r.words[3] = 0x5067;
+	r.page.flags = REC_PAGE_READ;
+	r.page.head = head(REC_RUNNING_PAGE);
+	r.page.head.vcpu = UT_NO_VCPU;
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+	written_by(1, 0x77018, 0x5067);
+	written_by(1, 0x77018, 0x5067);
+	written_by(2, 0x77020, 0x6067);
+	EXPECT(UT_STATE, UT_PAGE_NEW, UT_WRITE, UT_WRITE, UT_WRITE);
+	assert_false(seen[2].write.old_known);
+	expect_write(3, UT_HOW_TRAPPED, 0x77, 24, 8, 0x5067, 0x5067);
+	expect_write(4, UT_HOW_TRAPPED, 0x77, 32, 8, 0, 0x6067);
+}
+
+static void bit_in_flight_is_no_write(void **state)
+{
+	struct rec_value ad = { .head = head(UT_AD), .a = 0x77, .b = 5 | 8 << 16 };
+
+	(void)state;
+	ad.head.vcpu = 1;
+	assert_int_equal(assembler_record(a, &ad, sizeof(ad)), 0);
+	clear_words();
+	words[5] = 0x5007; /* not set yet */
+	table(REC_RUNNING_PAGE, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	words[5] |= UT_PTE_A;
+	table(UT_HOST_SYNC, 0xffff1000, 0x77, ROLE_L1, REC_PAGE_UNSYNC);
+	EXPECT(UT_AD, UT_PAGE_NEW, UT_HOST_UNSYNC, UT_HOST_SYNC);
+	assert_int_equal(first_entries[0].value, 0x5007 | UT_PTE_A);
+}
+
+static void running_vcpu(unsigned int vcpu, uint64_t cr3)
+{
+	struct rec_state r = { .head = head(REC_RUNNING_VCPU), .cr3 = cr3 };
+
+	r.head.vcpu = (uint16_t)vcpu;
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+}
+
+static void registers_from_outside_count_less(void **state)
+{
+	(void)state;
+	running_vcpu(0, 0x1000);
+	state_of(1, 0, 0x3000, 0, 0);
+	value(UT_CR, 0x2000, 3);
+	running_vcpu(0, 0x1000);
+	running_vcpu(1, 0x1000);
+	EXPECT(UT_STATE, UT_STATE, UT_CR);
+	assert_int_equal(seen[0].state.cr3, 0x1000);
+	assert_int_equal(seen[1].vcpu, 1);
+}
+
+static void stats(unsigned int vcpu, unsigned int flags, uint64_t first)
+{
+	struct rec_stats r = { .head = head(REC_VM_STATS) };
+
+	r.head.vcpu = (uint16_t)vcpu;
+	r.head.flags = (uint8_t)flags;
+	for (unsigned int i = 0; i < REC_STATS_MAX; i++)
+		r.values[i] = REC_STAT_ABSENT;
+	r.values[0] = first;
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+}
+
+static void expect_stat(unsigned int i, const char *name, uint64_t v, bool final)
+{
+	assert_int_equal(seen[i].kind, UT_STAT);
+	assert_int_equal(seen[i].text.len, strlen(name));
+	assert_memory_equal(seen[i].text.text, name, strlen(name));
+	assert_int_equal(seen[i].text.value, v);
+	assert_int_equal(seen[i].text.final, final);
+}
+
+static void counters_are_told_where_the_trace_begins(void **state)
+{
+	(void)state;
+	clear_words();
+	table(REC_RUNNING_PAGE, 0xffff1000, 0x77, ROLE_L1, 0);
+	stats(UT_NO_VCPU, 0, 30);
+	stats(0, 0, 100);
+	stats(0, 0, 120); /* it has changed threads */
+	stats(0, REC_FINAL, 150);
+	stats(0, REC_FINAL, 160);
+	stats(1, REC_FINAL, 7); /* never ran */
+	stats(UT_NO_VCPU, REC_FINAL, 40);
+	assert_int_equal(n_seen, 1 + 3 + 1 + 1 + 2);
+	expect_stat(1, "attach.pages", 1, false);
+	expect_stat(2, "kvm.mmu_shadow_zapped", 30, false);
+	expect_stat(3, "collector.stray_writes", 0, false);
+	expect_stat(4, "kvm.exits", 100, false);
+	expect_stat(5, "kvm.exits", 150, true);
+	expect_stat(6, "kvm.mmu_shadow_zapped", 40, true);
+}
+
+static void vms_are_kept_apart(void **state)
+{
+	struct rec_page r = { .head = head(UT_PAGE_NEW), .sp = 0xffff2000, .gfn = 0x77 };
+
+	(void)state;
+	clear_words();
+	table(UT_PAGE_NEW, 0xffff1000, 0x77, ROLE_L2, 0);
+	r.role = ROLE_L1_DIRECT;
+	r.head.vm = 1;
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+	written(0x78000, "12345678", 8);
+	stats(UT_NO_VCPU, REC_FINAL, 0);
+	expect_stat(3, "collector.stray_writes", 1, true);
+	n_seen = 0;
+	{
+		struct rec_stats other = { .head = head(REC_VM_STATS) };
+
+		other.head.vm = 1;
+		other.head.vcpu = UT_NO_VCPU;
+		other.head.flags = REC_FINAL;
+		assert_int_equal(assembler_record(a, &other, sizeof(other)), 0);
+	}
+	expect_stat(n_seen - 1, "collector.stray_writes", 0, true);
+}
+
+static void walk_without_registers_is_not_compared(void **state)
+{
+	struct rec_fault r;
+
+	(void)state;
+	four_levels();
+	r = fault_of(now + 1);
+	r.walk[0] = 0x88067;
+	r.head.flags = 0; /* a write to CR3 was lost */
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+	EXPECT(UT_FAULT);
 }
 
 static void counters_have_names(void **state)
@@ -595,6 +908,7 @@ static void counters_have_names(void **state)
 
 	(void)state;
 	r.head.vcpu = UT_NO_VCPU;
+	r.head.flags = REC_FINAL;
 	r.values[0] = REC_STAT_ABSENT;
 	r.values[1] = 42;
 	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
@@ -633,7 +947,6 @@ static void nonsense_is_survived(void **state)
 			data[k] = x >> (x & 1 ? 50 : 20);
 		}
 		h->kind = (uint8_t)(x >> 33) % (REC_KINDS + 3);
-		h->lost = 0;
 		h->vm = 0;
 		if (h->kind == UT_FAULT)
 			((struct rec_fault *)data)->outcome %= UT_OUT_FAST + 1;
@@ -677,6 +990,20 @@ int main(void)
 		TEST(flush_reaches_the_vcpus_it_names),
 		TEST(invpcid_is_unpacked),
 		TEST(losses_stand_where_they_happened),
+		TEST(after_a_loss_old_values_are_not_known),
+		TEST(after_a_loss_there_is_no_window),
+		TEST(after_a_lost_zap_the_frame_begins_anew),
+		TEST(after_a_lost_sync_the_page_itself_tells),
+		TEST(losses_elsewhere_change_nothing),
+		TEST(unreadable_table_is_not_known),
+		TEST(walk_without_registers_is_not_compared),
+		TEST(running_page_is_told_once),
+		TEST(running_page_is_compared_like_any_other),
+		TEST(write_in_flight_does_not_know_what_it_replaced),
+		TEST(bit_in_flight_is_no_write),
+		TEST(registers_from_outside_count_less),
+		TEST(counters_are_told_where_the_trace_begins),
+		TEST(vms_are_kept_apart),
 		TEST(counters_have_names),
 		TEST(vm_that_ends_leaves_nothing),
 		TEST(nonsense_is_survived),
