@@ -19,7 +19,7 @@
 #define MAX_EXACT 64
 
 /* Of --max-size: for what a capture tells of itself at its end; and for what is still in the ring. */
-#define SIZE_FOR_END (128u << 10)
+#define SIZE_FOR_END(size) ((size) / 8 < 128u << 10 ? (size) / 8 : 128u << 10)
 #define SIZE_FOR_RING(size) ((size) / 16 < 4u << 20 ? (size) / 16 : 4u << 20)
 #define WORTH_A_BLOCK 256 /* events */
 
@@ -166,10 +166,11 @@ static bool within_size(struct recording *r, const struct ut_event *e)
 		return true;
 	if (e->kind == UT_EXITS || e->kind == UT_STAT || e->kind == UT_LOST)
 		return has_room(r, need + event_bytes(&(struct ut_event){ .kind = UT_LOST }));
-	if (has_room(r, need + SIZE_FOR_END + SIZE_FOR_RING(r->opt->max_size)))
+	need += SIZE_FOR_END(r->opt->max_size);
+	if (has_room(r, need + SIZE_FOR_RING(r->opt->max_size)))
 		return true;
 	r->full = true;
-	return has_room(r, need + SIZE_FOR_END);
+	return has_room(r, need);
 }
 
 static void forget_ended(struct recording *r)

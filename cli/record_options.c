@@ -10,7 +10,7 @@
 #define RING_DEFAULT (64ull << 20)
 #define RING_LEAST (64ull << 10)
 #define RING_MOST (1ull << 30)
-#define SIZE_LEAST (1ull << 20)
+#define SIZE_LEAST (256ull << 10)
 #define RATE_MOST 1000000000ull
 
 enum { OPT_EXACT = 256, OPT_VM, OPT_LIST, OPT_DURATION, OPT_MAX_SIZE, OPT_MAX_RATE };
@@ -32,7 +32,7 @@ static void print_help(void)
 	     "                        with the module of collector/exact; the guest runs up to\n"
 	     "                        four times slower\n"
 	     "      --duration TIME   end after that long: 30s, 5m, 1h\n"
-	     "      --max-size SIZE   end before FILE is larger; at least 1M\n"
+	     "      --max-size SIZE   end before FILE is larger; at least 256k\n"
 	     "      --max-rate N      at most so many events a second of each machine (20k, 1M);\n"
 	     "                        the rest is lost, and counted as such\n"
 	     "  -m, --ring SIZE       room for events not yet written, 64k to 1G (default 64M)\n"
@@ -91,7 +91,7 @@ static int take_limit(struct record_options *opt, int which, const char *text)
 		break;
 	case OPT_MAX_SIZE:
 		if (cli_parse_size(text, &opt->max_size) || opt->max_size < SIZE_LEAST)
-			return cli_usage("record", "'%s' is no size from 1M", text);
+			return cli_usage("record", "'%s' is no size from 256k", text);
 		break;
 	default:
 		if (cli_parse_count(text, &opt->max_rate) || !opt->max_rate ||

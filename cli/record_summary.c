@@ -186,7 +186,8 @@ void summary_print(const struct record_summary *s)
 		cli_warn("%llu events had no room in %llu bytes; a larger --max-size may help",
 			 (ull)n->cut, (ull)s->opt->max_size);
 	if (n->lost > n->cut)
-		cli_warn("%llu events lost; %s, 'unsync info' says which", (ull)(n->lost - n->cut),
+		cli_warn("%llu event%s lost; %s, 'unsync info' says which", (ull)(n->lost - n->cut),
+			 n->lost - n->cut == 1 ? "" : "s",
 			 s->opt->max_rate ? "--max-rate or a small ring (-m) may be why"
 					  : "a larger ring (-m) may help");
 	if (s->opt->quiet)

@@ -13,7 +13,7 @@ whole()
 
 size_within() { local size; size=$(stat -c %s "$1") && ((size >= $2 && size <= $3)); }
 
-start_guest -name busy --pace 0
+start_guest -name busy --pace 200
 
 ends "--duration" 0 'time.utrace: [0-9]+ events' unsync record --duration 2s -o time.utrace -p "$guest_pid"
 cp err summary
@@ -29,10 +29,10 @@ ends "with the kernel's statistics" 0 ', its BPF programs [0-9.]+ s, ' \
 sysctl -q kernel.bpf_stats_enabled=0
 
 ends "--max-size" 0 'size.utrace: .*, 0 lost; ended by --max-size' \
-	unsync record --max-size 1M -o size.utrace --vm busy
+	unsync record --max-size 256k -o size.utrace --vm busy
 whole size.utrace
-holds "--max-size: not above it, nor far below" size_within size.utrace 600000 1048576
-ends "--max-size and --quiet" 0 '^$' unsync record -q --max-size 1M -o quiet.utrace --vm busy
+holds "--max-size: not above it, nor far below" size_within size.utrace 150000 262144
+ends "--max-size and --quiet" 0 '^$' unsync record -q --max-size 256k -o quiet.utrace --vm busy
 holds "--quiet says nothing" test ! -s err
 
 ends "an interrupted command" 1 "^unsync: no virtual machine was seen" \
