@@ -24,6 +24,7 @@ int cli_dump(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_plot(int argc, char **argv);
+int cli_scrub(int argc, char **argv);
 
 /**
  * cli_usage() - print "unsync VERB: message; see 'unsync VERB --help'" on stderr

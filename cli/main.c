@@ -30,6 +30,7 @@ static const struct verb verbs[] = {
 	{ "mark", cli_mark, "put a text into captures that run" },
 	{ "info", cli_info, "what a trace holds and how complete it is" },
 	{ "dump", cli_dump, "print the events of a trace" },
+	{ "scrub", cli_scrub, "make a copy of a trace that can be shared" },
 	{ "models", cli_models, "list the models and their options" },
 	{ "replay", cli_replay, "run a trace through models, count and measure" },
 	{ "plot", cli_plot, "draw charts and a page from replay results" },

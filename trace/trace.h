@@ -43,7 +43,8 @@ enum ut_mode {
 
 /*
  * Facts about the capture: "key=value" lines, UTF-8, keys of [a-z0-9_.]. Keys in use: tool, created,
- * kernel, cpu, kvm (module and parameters), command, options, start_ns, workload.
+ * kernel, cpu, kvm (module and parameters), command, options, start_ns, workload, missing (hooks that
+ * the host did not allow), scrubbed.
  */
 struct ut_meta {
 	const char *key;

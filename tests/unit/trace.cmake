@@ -21,3 +21,7 @@ if(PYTHON3)
 else()
 	message(STATUS "the test of docs/trace-format.md is left out: python3 is not installed")
 endif()
+
+add_executable(test_trace_scrub unit/test_trace_scrub.c)
+target_link_libraries(test_trace_scrub trace-gen unsync-models PkgConfig::CMOCKA)
+add_test(NAME trace-scrub COMMAND test_trace_scrub)
