@@ -69,6 +69,7 @@ struct assembler {
 	struct assembler_counts counts;
 	struct frame *frames[BUCKETS];
 	struct shadow_page *pages[BUCKETS];
+	uint64_t latest; /* time of the last event */
 	struct vm *vms;
 	struct vcpu *vcpus;
 	struct ut_entry entries[UT_TABLE_ENTRIES];
@@ -109,12 +110,21 @@ static struct ut_event event_of(const struct assembler *a, const struct rec_head
 
 static int emit(struct assembler *a, const struct ut_event *e)
 {
+	struct ut_event in_order = *e;
+
+	/*
+	 * A hook takes its place in the ring before it looks at the clock, and may be interrupted in
+	 * between. The place counts.
+	 */
+	if (in_order.time < a->latest)
+		in_order.time = a->latest;
+	a->latest = in_order.time;
 	a->counts.events++;
 	if (e->kind == UT_LOST)
 		a->counts.lost += e->lost.count;
 	if (e->kind == UT_WRITE)
 		a->counts.writes[e->write.how & 3]++;
-	return a->opt.emit(a->opt.arg, e);
+	return a->opt.emit(a->opt.arg, &in_order);
 }
 
 int assembler_exits(struct assembler *a, uint64_t now, const struct exit_key *key,

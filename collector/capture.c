@@ -20,7 +20,7 @@ struct hook_state {
 	struct bpf_program *program;
 	struct bpf_link *link;
 	const char *missing; /* why it is not in use; NULL: it is */
-	uint64_t misses;     /* seen so far */
+	uint64_t misses;     /* told so far */
 };
 
 struct capture {
@@ -29,7 +29,6 @@ struct capture {
 	struct unsync_bpf *skel;
 	struct ring_buffer *ring;
 	struct hook_state *hooks; /* as many as collector_hooks */
-	uint64_t misses;	  /* told so far */
 	int last_pass;		  /* made while that is permitted; -1: there is none */
 	bool refused;		  /* record() returned -1 */
 };
@@ -414,38 +413,40 @@ int capture_stop(struct capture *c, struct ut_error *err)
 	return capture_poll(c, 0, err);
 }
 
-/* Sums one of the kernel's numbers over all programs in use. */
-static uint64_t sum_programs(const struct capture *c,
-			     uint64_t (*number)(const struct bpf_prog_info *))
+static struct bpf_prog_info program_info(const struct capture *c, size_t i)
 {
-	uint64_t sum = 0;
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
 
-	for (size_t i = 0; i < collector_n_hooks; i++) {
-		struct bpf_prog_info info = {};
-		uint32_t len = sizeof(info);
-
-		if (c->hooks[i].missing)
-			continue;
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(c->hooks[i].program), &info, &len))
-			sum += number(&info);
-	}
-	return sum;
-}
-
-/* Times that a program did not run because it was running already. */
-static uint64_t misses_of(const struct bpf_prog_info *info)
-{
-	return info->recursion_misses;
-}
-
-static uint64_t run_time_of(const struct bpf_prog_info *info)
-{
-	return info->run_time_ns;
+	if (c->hooks[i].missing ||
+	    bpf_obj_get_info_by_fd(bpf_program__fd(c->hooks[i].program), &info, &len))
+		memset(&info, 0, sizeof(info));
+	return info;
 }
 
 uint64_t capture_run_ns(const struct capture *c)
 {
-	return sum_programs(c, run_time_of);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < collector_n_hooks; i++)
+		sum += program_info(c, i).run_time_ns;
+	return sum;
+}
+
+/* Times that a program did not run because on that CPU it was running already. */
+static int tell_misses(struct capture *c, int (*lost)(void *, unsigned int, unsigned int, uint64_t),
+		       void *arg)
+{
+	for (size_t i = 0; i < collector_n_hooks; i++) {
+		uint64_t now = program_info(c, i).recursion_misses, before = c->hooks[i].misses;
+
+		if (now <= before)
+			continue;
+		c->hooks[i].misses = now;
+		if (lost(arg, UT_LOST_RECURSION, collector_hooks[i].kind, now - before))
+			return -1;
+	}
+	return 0;
 }
 
 bool capture_readable(const struct capture *c)
@@ -485,19 +486,16 @@ int capture_losses(struct capture *c, bool final,
 		   void *arg)
 {
 	const struct unsync_bpf__bss *bss = c->skel->bss;
-	uint64_t misses = sum_programs(c, misses_of), before = c->misses;
 
-	c->misses = misses;
-	if (misses > before && lost(arg, UT_LOST_RECURSION, 0, misses - before))
+	if (tell_misses(c, lost, arg))
 		return -1;
 	if (!final)
 		return 0;
-	return tell_pending(&bss->full, UT_LOST_RING_FULL, lost, arg) ||
-			       tell_pending(&bss->astray, UT_LOST_NO_CONTEXT, lost, arg) ||
-			       tell_pending(&bss->unread, UT_LOST_UNREADABLE, lost, arg) ||
-			       tell_dropped(c, lost, arg)
-		       ? -1
-		       : 0;
+	if (tell_pending(&bss->full, UT_LOST_RING_FULL, lost, arg) ||
+	    tell_pending(&bss->astray, UT_LOST_NO_CONTEXT, lost, arg) ||
+	    tell_pending(&bss->unread, UT_LOST_UNREADABLE, lost, arg))
+		return -1;
+	return tell_dropped(c, lost, arg);
 }
 
 int capture_exits(struct capture *c,

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trace/event.h"
 #include "trace/trace.h"
 
 struct btf;
@@ -41,6 +42,7 @@ struct hook {
 	const char *fallback_of; /* used only if this program could not be */
 	const char *without;	 /* what a trace lacks if neither can */
 	enum hook_need need;
+	uint8_t kind; /* enum ut_kind of what is lost when it does not run; 0: of several kinds */
 };
 
 extern const struct hook collector_hooks[];

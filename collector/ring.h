@@ -170,8 +170,8 @@ struct losses {
 /* A VM's rate: records are due one interval after the other; next is when the next one is. */
 struct rate {
 	uint64_t next;
+	uint32_t closed;  /* none is taken before the next is due */
 	uint32_t pending; /* some were dropped */
-	uint32_t pad;
 	struct losses dropped;
 };
 

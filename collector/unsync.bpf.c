@@ -216,7 +216,11 @@ static __noinline int tell_pending(void)
 	return 0;
 }
 
-/* The cap is applied before room is taken in the ring. What it costs is told like other losses. */
+/*
+ * The cap is applied before room is taken in the ring. What it costs is told like other losses. Once
+ * over it, a VM is silent until it may have a burst again: whole pieces of a trace are worth more
+ * than single events, and there are fewer losses to be told.
+ */
 static __noinline int within_rate(__u32 vm, __u32 kind)
 {
 	__u32 slot = vm % RATE_SLOTS;
@@ -230,7 +234,11 @@ static __noinline int within_rate(__u32 vm, __u32 kind)
 		__sync_val_compare_and_swap(&rate->next, next, now);
 		next = now;
 	}
-	if (next - now > RATE_BURST) {
+	if (next - now > RATE_BURST)
+		rate->closed = 1;
+	else if (next == now)
+		rate->closed = 0;
+	if (rate->closed) {
 		__sync_fetch_and_add(&rate->dropped.counts[kind & (REC_KINDS - 1)], 1);
 		rate->pending = 1;
 		return 0;
