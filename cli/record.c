@@ -500,7 +500,7 @@ static bool close_file(struct recording *r, bool failed, struct record_summary *
 	return !failed;
 }
 
-static int judge(const struct recording *r)
+static void warn_command(const struct recording *r)
 {
 	const struct record_command *c = &r->command;
 
@@ -508,32 +508,34 @@ static int judge(const struct recording *r)
 		cli_warn("'%s' was ended by signal %d", r->opt->command[0], WTERMSIG(c->status));
 	else if (c->ended && WEXITSTATUS(c->status))
 		cli_warn("'%s' failed with status %d", r->opt->command[0], WEXITSTATUS(c->status));
+}
+
+/* Says how it ended; a failure in one line. Returns the exit status. */
+static int conclude(struct recording *r, bool good, struct record_summary *s)
+{
+	const struct record_command *c = &r->command;
+	char goes_on[200] = "";
+
+	status_wipe(&r->status);
+	/* One that was not let go has been reaped. */
+	if (c->pid)
+		snprintf(goes_on, sizeof(goes_on), "'%.100s' goes on as process %d",
+			 r->opt->command[0], (int)c->pid);
+	if (!good)
+		return cli_fail("%s%s%s", r->err.text, c->pid ? "; " : "", goes_on);
+	warn_command(r);
 	if (!r->counts.seen)
-		return cli_fail("no virtual machine was seen, so there is no trace%s",
-				r->opt->command ? "; does the command use KVM?" : "");
+		return cli_fail("no virtual machine was seen, so there is no trace%s%s",
+				c->pid		  ? "; "
+				: r->opt->command ? "; does the command use KVM?"
+						  : "",
+				goes_on);
+	summary_print(s);
+	if (c->pid && !r->opt->quiet)
+		fprintf(stderr, "unsync: %s\n", goes_on);
 	if (r->counts.lost)
 		return EXIT_LOSSES;
 	return c->ended && c->status ? EXIT_FAILED : EXIT_OK;
-}
-
-static int conclude(struct recording *r, bool good, struct record_summary *s)
-{
-	int status;
-
-	status_wipe(&r->status);
-	/* Here it has been started, or has been reaped. */
-	if (!good && r->command.pid)
-		return cli_fail("%s; '%s' goes on as process %d", r->err.text, r->opt->command[0],
-				(int)r->command.pid);
-	if (!good)
-		return cli_fail("%s", r->err.text);
-	if (r->counts.seen)
-		summary_print(s);
-	status = judge(r);
-	if (r->command.pid && !r->opt->quiet)
-		fprintf(stderr, "unsync: '%s' goes on as process %d\n", r->opt->command[0],
-			(int)r->command.pid);
-	return status;
 }
 
 static void release(struct recording *r)
