@@ -2,6 +2,7 @@
 #include "compare.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #define MAX_PAGES 4096
 #define MAX_AD 64
+#define MAX_CHOICES 16
+#define MAX_TRIES 64
 #define LEVELS 4
 #define NOT_YET SIZE_MAX
 #define EXIT_SVM_PF 0x4e
@@ -24,7 +27,7 @@ struct page {
 	uint32_t role;
 	bool alive, unsync;
 	uint16_t by;  /* the vCPU that made it, or brought it back into sync */
-	size_t since; /* number of that event */
+	size_t since; /* by then: number of the event that ends that group */
 };
 
 struct ad {
@@ -33,7 +36,9 @@ struct ad {
 };
 
 struct cpu {
-	bool state;	    /* its registers were told */
+	bool state; /* its registers were told */
+	bool gone;
+	bool emulated;	    /* its last closing event was a fault that led to emulation */
 	bool in_fault;	    /* the events that come belong to a fault, and the script is there */
 	size_t closed;	    /* number of its last closing event, plus one */
 	unsigned int syncs; /* since then */
@@ -45,12 +50,18 @@ struct cpu {
 struct comparison {
 	const struct script *s;
 	const struct recording *r;
-	struct compare_counts *counts;
-	struct ut_error *err;
 	bool exact;
+	bool choice[MAX_CHOICES]; /* see choose() */
+	unsigned int given;
+	/* From here on: of this try. */
+	struct compare_counts counts;
+	struct ut_error err;
+	unsigned int n_choices;
 	struct machine m, trial;
-	size_t op; /* the script is at this operation, and this step of it */
-	unsigned int part;
+	size_t op
+		[VM_VCPUS]; /* each array of the script is at this operation, and this step of it */
+	unsigned int part[VM_VCPUS];
+	bool unseen[VM_VCPUS]; /* the table was zapped because of this operation: see take_zap() */
 	struct cpu cpu[VM_VCPUS];
 	uint64_t view[MACHINE_FRAMES][512]; /* tables as the trace tells them */
 	bool viewed[MACHINE_FRAMES];
@@ -116,9 +127,15 @@ void recording_free(struct recording *r)
 
 /* ---- the script's place ---- */
 
-static const struct known_op *op_now(const struct comparison *c)
+/* Which array of operations a vCPU executes. */
+static unsigned int lane_of(const struct comparison *c, unsigned int vcpu)
 {
-	return c->op < c->s->n[0] ? &c->s->op[0][c->op] : NULL;
+	return c->s->flavour == SCRIPT_FREE ? vcpu % VM_VCPUS : 0;
+}
+
+static const struct known_op *op_now(const struct comparison *c, unsigned int lane)
+{
+	return c->op[lane] < c->s->n[lane] ? &c->s->op[lane][c->op[lane]] : NULL;
 }
 
 static int differ(struct comparison *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -126,7 +143,8 @@ static int differ(struct comparison *c, const char *fmt, ...) __attribute__((for
 static int differ(struct comparison *c, const char *fmt, ...)
 {
 	const struct ut_event *e = c->at < c->r->n ? &c->r->events[c->at] : NULL;
-	const struct known_op *op = op_now(c);
+	unsigned int lane = lane_of(c, e && e->vcpu < VM_VCPUS ? e->vcpu : 0);
+	const struct known_op *op = op_now(c, lane);
 	char what[256], where[128] = "at its end";
 	va_list args;
 
@@ -136,30 +154,34 @@ static int differ(struct comparison *c, const char *fmt, ...)
 	if (op)
 		snprintf(where, sizeof(where),
 			 "operation %zu step %u: vCPU %u %s address %#" PRIx64 " value %#" PRIx64,
-			 c->op, c->part, op->vcpu, script_op_name(op->code), op->gva, op->value);
-	return ut_error_set(c->err,
+			 c->op[lane], c->part[lane], op->vcpu, script_op_name(op->code), op->gva,
+			 op->value);
+	return ut_error_set(&c->err,
 			    "seed %" PRIu64 " (%s, %s): event %zu (%s, vCPU %u): %s; script: %s",
 			    c->s->seed, script_flavour_name(c->s), c->exact ? "exact" : "native",
 			    c->at, e ? ut_kind_name(e->kind) : "end", e ? e->vcpu : 0, what, where);
 }
 
-static struct machine_step step_now(const struct comparison *c)
+static struct machine_step step_now(const struct comparison *c, unsigned int lane)
 {
-	return machine_look(&c->m, op_now(c), c->part);
+	return machine_look(&c->m, op_now(c, lane), c->part[lane]);
 }
 
-static void next_op(struct comparison *c)
+static void next_op(struct comparison *c, unsigned int lane)
 {
-	c->op++;
-	c->part = 0;
+	c->op[lane]++;
+	c->part[lane] = 0;
+	c->unseen[lane] = false;
 }
 
 /* Executes the step that the script is at. */
 static void do_step(struct comparison *c, const struct machine_step *step)
 {
+	unsigned int lane = lane_of(c, step->op->vcpu);
+
 	machine_do(&c->m, step);
-	if (++c->part >= machine_steps(step->op))
-		next_op(c);
+	if (++c->part[lane] >= machine_steps(step->op))
+		next_op(c, lane);
 }
 
 /*
@@ -187,7 +209,8 @@ static const char *must_show(const struct comparison *c, const struct machine_st
 		return "this operation is not in the trace";
 	if (step->access && step->walk.fault)
 		return "the page fault that the guest gets is not in the trace";
-	if (step->size && is_trapped(c, step->gpa >> 12, step->op->vcpu))
+	if (step->size && !c->unseen[lane_of(c, step->op->vcpu)] &&
+	    is_trapped(c, step->gpa >> 12, step->op->vcpu))
 		return "this write to a table that is shadowed and in sync is not in the trace";
 	return NULL;
 }
@@ -203,22 +226,22 @@ static bool is_shadowed(const struct comparison *c, uint64_t gfn)
 }
 
 /* Goes on by one step that nobody saw. */
-static int pass_step(struct comparison *c, const char *otherwise)
+static int pass_step(struct comparison *c, unsigned int lane, const char *otherwise)
 {
 	struct machine_step step;
 	const char *why;
 
-	if (!op_now(c))
+	if (!op_now(c, lane))
 		return differ(c, "%s", otherwise);
-	step = step_now(c);
+	step = step_now(c, lane);
 	why = must_show(c, &step);
 	if (why)
 		return differ(c, "%s (%s)", why, otherwise);
 	if (step.size) {
 		if (is_shadowed(c, step.gpa >> 12))
-			c->counts->silent++;
+			c->counts.silent++;
 		else
-			c->counts->hidden++;
+			c->counts.hidden++;
 	}
 	do_step(c, &step);
 	return 0;
@@ -232,19 +255,35 @@ static bool same_table(const uint64_t *a, const uint64_t *b)
 }
 
 /*
+ * The first word in which two tables differ, 512 if none does. Of vCPUs that run freely each changes
+ * words of its own; how far the others are nobody can say.
+ */
+static unsigned int find_difference(const struct comparison *c, unsigned int lane,
+				    const uint64_t *a, const uint64_t *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < 512; i++) {
+		if (a[i] != b[i] && (c->s->flavour != SCRIPT_FREE || script_owner(i) == lane))
+			break;
+	}
+	return i;
+}
+
+/*
  * Is a table as memory has it, or as it will be after some more steps which nobody sees? The guest
  * may be further than the last event showed.
  */
-static bool is_true(struct comparison *c, int frame, const uint64_t *words)
+static bool is_true(struct comparison *c, unsigned int lane, int frame, const uint64_t *words)
 {
-	size_t op = c->op;
-	unsigned int part = c->part;
+	size_t op = c->op[lane];
+	unsigned int part = c->part[lane];
 
-	if (same_table(c->m.word[frame], words))
+	if (find_difference(c, lane, c->m.word[frame], words) == 512)
 		return true;
 	c->trial = c->m;
-	while (op < c->s->n[0] && c->s->op[0][op].code < KNOWN_CR0) {
-		struct machine_step step = machine_look(&c->trial, &c->s->op[0][op], part);
+	while (op < c->s->n[lane] && c->s->op[lane][op].code < KNOWN_CR0) {
+		struct machine_step step = machine_look(&c->trial, &c->s->op[lane][op], part);
 
 		if (step.access && step.walk.fault)
 			return false;
@@ -253,42 +292,57 @@ static bool is_true(struct comparison *c, int frame, const uint64_t *words)
 			part = 0;
 			op++;
 		}
-		if (step.size && same_table(c->trial.word[frame], words))
+		if (step.size && find_difference(c, lane, c->trial.word[frame], words) == 512)
 			return true;
 	}
 	return false;
 }
 
-static int differ_table(struct comparison *c, int frame)
+static int differ_table(struct comparison *c, int frame, unsigned int i)
 {
-	const uint64_t *memory = c->m.word[frame], *view = c->view[frame];
-
-	for (unsigned int i = 0; i < 512; i++) {
-		if (memory[i] != view[i])
-			return differ(c,
-				      "word %u of table %#" PRIx64 " is %#" PRIx64
-				      " by the trace and %#" PRIx64 " by the script",
-				      i, machine_gfn((unsigned int)frame), view[i], memory[i]);
-	}
-	return 0;
+	return differ(c,
+		      "word %u of table %#" PRIx64 " is %#" PRIx64 " by the trace and %#" PRIx64
+		      " by the script",
+		      i, machine_gfn((unsigned int)frame), c->view[frame][i], c->m.word[frame][i]);
 }
 
-static int check_view(struct comparison *c, int frame)
+/* @vcpu: who was looked at; none if the machine is going away. */
+static int check_view(struct comparison *c, unsigned int vcpu, int frame)
 {
-	return is_true(c, frame, c->view[frame]) ? 0 : differ_table(c, frame);
+	unsigned int lane = lane_of(c, vcpu < VM_VCPUS ? vcpu : 0);
+
+	if (is_true(c, lane, frame, c->view[frame]))
+		return 0;
+	return differ_table(c, frame, find_difference(c, lane, c->m.word[frame], c->view[frame]));
+}
+
+static bool is_over(const struct comparison *c)
+{
+	for (unsigned int lane = 0; lane < c->s->arrays; lane++) {
+		const struct known_op *op = op_now(c, lane);
+
+		if (op && op->code != KNOWN_END)
+			return false;
+	}
+	return true;
 }
 
 /* Every table that is in sync must now be what the script made of it. */
-static int check_tables(struct comparison *c)
+static int check_tables(struct comparison *c, unsigned int vcpu)
 {
-	for (size_t i = 0; i < c->n_pages; i++) {
-		const struct page *p = &c->pages[i];
+	unsigned int lane = lane_of(c, vcpu), i;
+	bool over = is_over(c);
+
+	for (const struct page *p = c->pages; p < c->pages + c->n_pages; p++) {
 		int frame = machine_index(p->gfn);
 
 		if (!p->alive || p->unsync || p->role & UT_ROLE_DIRECT || !c->viewed[frame])
 			continue;
-		if (!same_table(c->m.word[frame], c->view[frame]))
-			return differ_table(c, frame);
+		i = find_difference(c, lane, c->m.word[frame], c->view[frame]);
+		if (i == 512 && over && !same_table(c->m.word[frame], c->view[frame]))
+			i = find_difference(c, !lane, c->m.word[frame], c->view[frame]);
+		if (i < 512)
+			return differ_table(c, frame, i);
 	}
 	return 0;
 }
@@ -309,12 +363,13 @@ static bool reads_first(const struct known_op *op)
 /* May the step that the script is at cause a fault at this address, with this error code? */
 static bool may_fault(const struct comparison *c, const struct ut_event *e)
 {
-	const struct known_op *op = op_now(c);
+	unsigned int lane = lane_of(c, e->vcpu);
+	const struct known_op *op = op_now(c, lane);
 	bool write = e->fault.error & UT_PF_WRITE;
 
 	if (!op || op->vcpu != e->vcpu || e->fault.error & (UT_PF_USER | UT_PF_FETCH))
 		return false;
-	for (unsigned int part = c->part; part < machine_steps(op); part++) {
+	for (unsigned int part = c->part[lane]; part < machine_steps(op); part++) {
 		struct machine_step step = machine_look(&c->m, op, part);
 
 		if (!step.access || step.walk.gva != e->fault.gva)
@@ -376,9 +431,35 @@ static int go_to_fault(struct comparison *c, const struct ut_event *e)
 				return 0;
 			why = wrong;
 		}
-		if (pass_step(c, why))
+		if (pass_step(c, lane_of(c, e->vcpu), why))
 			return -1;
 	}
+}
+
+/* A walk that succeeds leaves accessed set everywhere, and dirty in the last entry of a write. */
+static const char *check_bits(const struct comparison *c, const struct ut_event *e)
+{
+	bool write = e->fault.error & UT_PF_WRITE;
+	struct machine_walk w = machine_walk(&c->m, e->vcpu, e->fault.gva, write);
+
+	for (unsigned int level = LEVELS; level >= w.bottom; level--) {
+		if (!(w.entry[level - 1] & UT_PTE_A))
+			return "an entry of the walk was never marked accessed";
+	}
+	if (write && !(w.entry[w.bottom - 1] & UT_PTE_D))
+		return "the entry of the page was never marked dirty";
+	return NULL;
+}
+
+static const char *check_map_level(const struct ut_event *e)
+{
+	unsigned int level = e->fault.map_level;
+
+	if (e->fault.outcome == UT_OUT_FILLED)
+		return level >= 1 && level <= e->fault.bottom
+			       ? NULL
+			       : "the page was mapped larger than the guest has it";
+	return e->fault.outcome == UT_OUT_REFLECTED && level ? "reflected, but mapped" : NULL;
 }
 
 static int take_fault(struct comparison *c, const struct ut_event *e)
@@ -388,8 +469,12 @@ static int take_fault(struct comparison *c, const struct ut_event *e)
 
 	cpu->faults++;
 	if (e->fault.outcome <= UT_OUT_FAST)
-		c->counts->outcome[e->fault.outcome]++;
+		c->counts.outcome[e->fault.outcome]++;
 	wrong = check_walk(c, e, false);
+	if (!wrong)
+		wrong = check_map_level(e);
+	if (!wrong && e->fault.outcome != UT_OUT_REFLECTED)
+		wrong = check_bits(c, e);
 	if (wrong)
 		return differ(c, "%s", wrong);
 	if (is_own(e->fault.gva)) {
@@ -402,7 +487,7 @@ static int take_fault(struct comparison *c, const struct ut_event *e)
 	if (e->fault.outcome == UT_OUT_MMIO)
 		return differ(c, "there is memory, but the trace says otherwise");
 	if (e->fault.outcome == UT_OUT_REFLECTED)
-		next_op(c);
+		next_op(c, lane_of(c, e->vcpu));
 	return 0;
 }
 
@@ -419,6 +504,29 @@ static struct page *find_page(struct comparison *c, const struct ut_event *e)
 	return NULL;
 }
 
+/* What a page's role says of registers, and of the entries that lead to it. */
+static uint32_t role_of(const struct comparison *c, const struct ut_event *e,
+			const struct machine_walk *w, unsigned int level)
+{
+	uint64_t all = UT_PTE_W | UT_PTE_U, nx = 0;
+	uint32_t role = level | UT_ROLE_EFER_NX;
+
+	if (c->m.cpu[e->vcpu].cr0 & UT_CR0_WP)
+		role |= UT_ROLE_CR0_WP;
+	for (unsigned int above = LEVELS; above > level && above >= w->bottom; above--) {
+		all &= w->entry[above - 1];
+		nx |= w->entry[above - 1];
+	}
+	/* A large page that is clean is mapped read-only until it is written. */
+	if (level < w->bottom) {
+		role |= UT_ROLE_DIRECT;
+		if (!(w->entry[w->bottom - 1] & UT_PTE_D))
+			all &= ~UT_PTE_W;
+	}
+	return role | (all & UT_PTE_W ? UT_ROLE_WRITE : 0) | (all & UT_PTE_U ? UT_ROLE_USER : 0) |
+	       (nx & UT_PTE_NX ? 0 : UT_ROLE_EXEC);
+}
+
 /* A page that is made or found because of a fault shadows a table of that walk. */
 static const char *check_place(const struct comparison *c, const struct ut_event *e)
 {
@@ -428,13 +536,15 @@ static const char *check_place(const struct comparison *c, const struct ut_event
 
 	if (!level || level > LEVELS)
 		return "no such level";
+	if (level < LEVELS && f->kind != UT_FAULT)
+		return "a page below the root without a fault";
+	w = machine_walk(&c->m, e->vcpu, f->kind == UT_FAULT ? f->fault.gva : 0, false);
+	if (e->page.role != role_of(c, e, &w, level))
+		return "the page's role is not what tables and registers say";
 	if (level == LEVELS)
 		return e->page.gfn == (c->m.cpu[e->vcpu].cr3 & UT_PTE_FRAME) >> 12
 			       ? NULL
 			       : "the page is not the vCPU's root";
-	if (f->kind != UT_FAULT)
-		return "a page below the root without a fault";
-	w = machine_walk(&c->m, e->vcpu, f->fault.gva, false);
 	if (!(e->page.role & UT_ROLE_DIRECT))
 		return level >= w.bottom && w.at[level - 1] >> 12 == e->page.gfn
 			       ? NULL
@@ -467,7 +577,7 @@ static int take_new(struct comparison *c, const struct ut_event *e)
 			    .role = e->page.role,
 			    .alive = true,
 			    .by = e->vcpu,
-			    .since = c->at };
+			    .since = c->closing[c->at] };
 	c->n_new++;
 	if (e->page.role & UT_ROLE_DIRECT)
 		return e->page.known ? differ(c, "a direct page has no table") : 0;
@@ -482,18 +592,39 @@ static int take_new(struct comparison *c, const struct ut_event *e)
 		return differ(c, "its content is not what the trace said before");
 	memcpy(c->view[frame], words, sizeof(words));
 	c->viewed[frame] = true;
-	return check_view(c, frame);
+	return check_view(c, e->vcpu, frame);
 }
 
+static bool is_target(const struct comparison *c, unsigned int lane, uint64_t gfn)
+{
+	const struct known_op *op = op_now(c, lane);
+
+	for (unsigned int part = c->part[lane]; op && part < machine_steps(op); part++) {
+		struct machine_step step = machine_look(&c->m, op, part);
+
+		if (step.size && step.gpa >> 12 == gfn)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * If the instruction is not one to write tables with, the host zaps the table instead. Then either
+ * the guest executes the instruction again, or the host emulates it nevertheless; in neither case
+ * does the write show, even if the table is shadowed again before the next event.
+ */
 static int take_zap(struct comparison *c, const struct ut_event *e, struct page *p)
 {
+	unsigned int lane = lane_of(c, e->vcpu);
 	int frame = machine_index(p->gfn);
 
 	c->n_zap++;
 	p->alive = false;
 	if (p->role & UT_ROLE_DIRECT)
 		return 0;
-	if (p->unsync && check_view(c, frame))
+	if (e->vcpu < VM_VCPUS && c->cpu[e->vcpu].emulated && is_target(c, lane, p->gfn))
+		c->unseen[lane] = true;
+	if (p->unsync && check_view(c, e->vcpu, frame))
 		return -1;
 	if (!is_shadowed(c, e->page.gfn))
 		c->viewed[frame] = false;
@@ -514,7 +645,7 @@ static int take_page(struct comparison *c, const struct ut_event *e)
 		wrong = check_place(c, e);
 		if (wrong)
 			return differ(c, "%s", wrong);
-		return p->unsync ? check_view(c, machine_index(p->gfn)) : 0;
+		return p->unsync ? check_view(c, e->vcpu, machine_index(p->gfn)) : 0;
 	case UT_PAGE_ZAP:
 		return take_zap(c, e, p);
 	case UT_HOST_UNSYNC:
@@ -529,9 +660,9 @@ static int take_page(struct comparison *c, const struct ut_event *e)
 			return differ(c, "this page is not out of sync");
 		p->unsync = false;
 		p->by = e->vcpu;
-		p->since = c->at;
+		p->since = c->closing[c->at];
 		c->cpu[e->vcpu].syncs++;
-		return check_view(c, machine_index(p->gfn));
+		return check_view(c, e->vcpu, machine_index(p->gfn));
 	}
 }
 
@@ -544,7 +675,8 @@ static int take_ad(struct comparison *c, const struct ut_event *e)
 	uint64_t bit = e->ad.dirty ? UT_PTE_D : UT_PTE_A, *word;
 	uint64_t gpa = e->ad.gfn << 12 | e->ad.index * 8u;
 	int frame = machine_index(e->ad.gfn);
-	const struct known_op *op = op_now(c);
+	unsigned int lane = lane_of(c, e->vcpu);
+	const struct known_op *op = op_now(c, lane);
 	struct machine_walk w;
 	bool on_way = false;
 
@@ -554,7 +686,7 @@ static int take_ad(struct comparison *c, const struct ut_event *e)
 		return differ(c, "nobody walks the tables now");
 	w = machine_walk(&c->m, e->vcpu,
 			 f->kind == UT_FAULT ? f->fault.gva
-					     : machine_look(&c->m, op, c->part).walk.gva,
+					     : machine_look(&c->m, op, c->part[lane]).walk.gva,
 			 false);
 	for (unsigned int level = LEVELS; level >= w.bottom; level--)
 		on_way |= w.at[level - 1] == gpa && (!e->ad.dirty || level == w.bottom);
@@ -607,16 +739,17 @@ static bool is_that_write(const struct machine_step *step, const struct ut_event
 /* One that the host emulated: a step of the script. */
 static int take_trapped(struct comparison *c, const struct ut_event *e, int frame)
 {
+	unsigned int lane = lane_of(c, e->vcpu);
 	struct machine_step step;
 
-	while (op_now(c)) {
-		step = step_now(c);
+	while (op_now(c, lane)) {
+		step = step_now(c, lane);
 		if (is_that_write(&step, e))
 			break;
-		if (pass_step(c, "no operation of the script writes this"))
+		if (pass_step(c, lane, "no operation of the script writes this"))
 			return -1;
 	}
-	if (!op_now(c))
+	if (!op_now(c, lane))
 		return differ(c, "no operation of the script writes this");
 	if (e->write.old_known && e->write.old != step.old)
 		return differ(c,
@@ -653,7 +786,7 @@ static int take_write(struct comparison *c, const struct ut_event *e)
 {
 	int frame = machine_index(e->write.gfn);
 
-	c->counts->how[e->write.how & 3]++;
+	c->counts.how[e->write.how & 3]++;
 	if (frame < 0 || !c->viewed[frame])
 		return differ(c, "frame %#" PRIx64 " is no table that is known", e->write.gfn);
 	return e->write.how == UT_HOW_TRAPPED ? take_trapped(c, e, frame) : take_found(c, e, frame);
@@ -680,17 +813,18 @@ static bool is_that_control(const struct known_op *op, const struct ut_event *e)
 
 static int take_control(struct comparison *c, const struct ut_event *e)
 {
+	unsigned int lane = lane_of(c, e->vcpu);
 	struct machine_step step;
 
-	while (op_now(c) && !is_that_control(op_now(c), e)) {
-		if (pass_step(c, "no operation of the script does this"))
+	while (op_now(c, lane) && !is_that_control(op_now(c, lane), e)) {
+		if (pass_step(c, lane, "no operation of the script does this"))
 			return -1;
 	}
-	if (!op_now(c))
+	if (!op_now(c, lane))
 		return differ(c, "no operation of the script does this");
-	step = step_now(c);
+	step = step_now(c, lane);
 	do_step(c, &step);
-	return check_tables(c);
+	return check_tables(c, e->vcpu);
 }
 
 static int take_state(struct comparison *c, const struct ut_event *e)
@@ -730,11 +864,17 @@ static int take_exits(struct comparison *c, const struct ut_event *e)
 
 static int take_gone(struct comparison *c, const struct ut_event *e)
 {
-	if (e->vcpu != UT_NO_VCPU)
+	if (e->vcpu != UT_NO_VCPU) {
+		if (c->cpu[e->vcpu].gone)
+			return differ(c, "the vCPU was gone already");
+		c->cpu[e->vcpu].gone = true;
 		return 0;
-	while (op_now(c)) {
-		if (pass_step(c, "the VM is gone"))
-			return -1;
+	}
+	for (unsigned int lane = 0; lane < c->s->arrays; lane++) {
+		while (op_now(c, lane)) {
+			if (pass_step(c, lane, "the VM is gone"))
+				return -1;
+		}
 	}
 	for (size_t i = 0; i < c->n_pages; i++) {
 		if (c->pages[i].alive)
@@ -752,6 +892,8 @@ static int check_end(struct comparison *c)
 	for (unsigned int i = 0; i < c->s->vcpus; i++) {
 		if (!c->cpu[i].state)
 			return differ(c, "the registers of vCPU %u were never told", i);
+		if (!c->cpu[i].gone)
+			return differ(c, "vCPU %u did not end", i);
 	}
 	if (c->n_new != c->stat_new)
 		return differ(c, "%" PRIu64 " pages made, but KVM counts %" PRIu64, c->n_new,
@@ -787,7 +929,7 @@ static int find_groups(struct comparison *c)
 
 	c->closing = calloc(c->r->n + 1, sizeof(*c->closing));
 	if (!c->closing)
-		return ut_error_set(c->err, "no memory");
+		return ut_error_set(&c->err, "no memory");
 	for (size_t i = c->r->n; i--;) {
 		const struct ut_event *e = &c->r->events[i];
 
@@ -837,14 +979,53 @@ static bool is_part_of_fault(const struct comparison *c, const struct ut_event *
 	}
 }
 
+/* Where a recording does not tell which of two things happened: the one to be tried now. */
+static bool choose(struct comparison *c)
+{
+	if (c->n_choices == c->given && c->given < MAX_CHOICES)
+		c->choice[c->given++] = true;
+	return c->n_choices < MAX_CHOICES && c->choice[c->n_choices++];
+}
+
+/* Would a new page's content be that of memory when the operation in hand is done? And before? */
+static void match_content(struct comparison *c, unsigned int lane, const struct ut_event *e,
+			  bool *before, bool *after)
+{
+	const struct known_op *op = op_now(c, lane);
+	int frame = machine_index(e->page.gfn);
+	static uint64_t words[512];
+
+	memset(words, 0, sizeof(words));
+	for (unsigned int i = 0; i < e->page.n; i++)
+		words[e->page.entries[i].index] = e->page.entries[i].value;
+	*before = find_difference(c, lane, c->m.word[frame], words) == 512;
+	c->trial = c->m;
+	for (unsigned int part = c->part[lane]; part < machine_steps(op); part++) {
+		struct machine_step step = machine_look(&c->trial, op, part);
+
+		machine_do(&c->trial, &step);
+	}
+	*after = find_difference(c, lane, c->trial.word[frame], words) == 512;
+}
+
 /*
  * A root is loaded on the way back into the guest, when an instruction that the host emulates is
  * done, though its table may have been zapped in the midst of it.
  */
 static int finish_instruction(struct comparison *c, const struct ut_event *e)
 {
-	while (c->part && op_now(c)->vcpu == e->vcpu) {
-		if (pass_step(c, "the instruction is not finished, but the guest goes on"))
+	unsigned int lane = lane_of(c, e->vcpu);
+	const struct known_op *op = op_now(c, lane);
+	bool done = c->part[lane] > 0, before, after;
+
+	if (!op || op->vcpu != e->vcpu)
+		return 0;
+	if (!done && c->unseen[lane] && is_target(c, lane, e->page.gfn)) {
+		match_content(c, lane, e, &before, &after);
+		done = after && (!before || choose(c));
+	}
+	while (done && op == op_now(c, lane)) {
+		if (pass_step(c, lane, "the instruction is not finished, but the guest goes on"))
 			return -1;
 	}
 	return 0;
@@ -899,15 +1080,20 @@ static int take(struct comparison *c, const struct ut_event *e)
 	}
 }
 
+static bool is_window(const struct ut_event *e)
+{
+	return e->kind == UT_WRITE && e->write.how == UT_HOW_WINDOW;
+}
+
 static int take_event(struct comparison *c, const struct ut_event *e)
 {
 	struct cpu *cpu = e->vcpu < VM_VCPUS ? &c->cpu[e->vcpu] : NULL;
 
 	if (e->kind < UT_KIND_END)
-		c->counts->events[e->kind]++;
+		c->counts.events[e->kind]++;
 	if (cpu && e->vcpu >= c->s->vcpus)
 		return differ(c, "no such vCPU");
-	if (!cpu && (e->kind < UT_PAGE_ZAP || e->kind == UT_HOST_UNSYNC ||
+	if (!cpu && ((e->kind < UT_PAGE_ZAP && !is_window(e)) || e->kind == UT_HOST_UNSYNC ||
 		     e->kind == UT_HOST_SYNC || e->kind == UT_HOST_RESYNC))
 		return differ(c, "without a vCPU");
 	if (cpu && !cpu->in_fault && is_part_of_fault(c, e)) {
@@ -922,39 +1108,80 @@ static int take_event(struct comparison *c, const struct ut_event *e)
 	if (cpu && is_closing(e)) {
 		cpu->closed = c->at + 1;
 		cpu->in_fault = false;
+		cpu->emulated = e->kind == UT_FAULT && e->fault.outcome == UT_OUT_EMULATED;
 		cpu->n_ad = 0;
 		cpu->syncs = 0;
 	}
 	return 0;
 }
 
+static int compare_once(struct comparison *c)
+{
+	if (find_groups(c))
+		return -1;
+	for (c->at = 0; c->at < c->r->n; c->at++) {
+		if (take_event(c, &c->r->events[c->at]))
+			return -1;
+	}
+	return check_end(c);
+}
+
+/* The next way to choose; false if all were tried. */
+static bool choose_otherwise(struct comparison *c)
+{
+	while (c->given && !c->choice[c->given - 1])
+		c->given--;
+	if (!c->given)
+		return false;
+	c->choice[c->given - 1] = false;
+	return true;
+}
+
+static void add_counts(struct compare_counts *to, const struct compare_counts *from)
+{
+	const unsigned long *add = (const unsigned long *)from;
+	unsigned long *sum = (unsigned long *)to;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*sum); i++)
+		sum[i] += add[i];
+}
+
+static void start_again(struct comparison *c, const struct script *s)
+{
+	size_t keep = offsetof(struct comparison, counts);
+
+	free(c->closing);
+	memset((char *)c + keep, 0, sizeof(*c) - keep);
+	c->m = s->start;
+	c->counts.scripts = 1;
+	for (unsigned int i = 0; i < s->arrays; i++) {
+		for (size_t j = 0; j < s->n[i]; j++)
+			c->counts.ops[s->op[i][j].code]++;
+	}
+}
+
 int compare(const struct script *s, const struct recording *r, unsigned int mode,
 	    struct compare_counts *counts, struct ut_error *err)
 {
 	struct comparison *c = calloc(1, sizeof(*c));
-	int ret = -1;
+	struct ut_error first;
+	int ret;
 
 	if (!c)
 		return ut_error_set(err, "no memory");
 	c->s = s;
 	c->r = r;
-	c->counts = counts;
-	c->err = err;
 	c->exact = mode == UT_MODE_EXACT;
-	c->m = s->start;
-	counts->scripts++;
-	for (unsigned int i = 0; i < s->arrays; i++) {
-		for (size_t j = 0; j < s->n[i]; j++)
-			counts->ops[s->op[i][j].code]++;
+	start_again(c, s);
+	ret = compare_once(c);
+	first = c->err;
+	for (unsigned int tries = 0; ret && tries < MAX_TRIES && choose_otherwise(c); tries++) {
+		start_again(c, s);
+		ret = compare_once(c);
 	}
-	if (find_groups(c))
-		goto out;
-	for (c->at = 0; c->at < r->n; c->at++) {
-		if (take_event(c, &r->events[c->at]))
-			goto out;
-	}
-	ret = check_end(c);
-out:
+	if (ret && err)
+		*err = first;
+	add_counts(counts, &c->counts);
 	free(c->closing);
 	free(c);
 	return ret;

@@ -37,7 +37,6 @@ struct compare_counts {
 	unsigned long outcome[UT_OUT_FAST + 1]; /* faults, by enum ut_outcome */
 	unsigned long silent;			/* writes to tables out of sync */
 	unsigned long hidden;			/* other writes, to pages that are not shadowed */
-	unsigned long reflected_late;
 };
 
 /**

@@ -98,12 +98,32 @@ static uint64_t leaf_frame(struct maker *k)
 	return chance(k, 25) ? table_frame(k) : KNOWN_DATA_FRAME + below(k, KNOWN_DATA);
 }
 
+static bool is_free(const struct maker *k)
+{
+	return k->s->flavour == SCRIPT_FREE;
+}
+
 static unsigned int pick_index(struct maker *k)
 {
-	static const uint16_t indices[] = { 0, 1, 2, 3, SELF_SLOT, 8, 100, 511 };
+	static const uint16_t indices[] = { 0, 1, 2, 3, SELF_SLOT, 96, 8, 511 };
 	static const uint8_t weights[] = { 30, 25, 15, 10, 8, 4, 4, 4 };
 
-	return indices[pick(k, weights, sizeof(weights))];
+	if (is_free(k))
+		return indices[pick(k, weights, 6)] + 8 * k->vcpu;
+	return indices[pick(k, weights, 8)];
+}
+
+static unsigned int self_slot(const struct maker *k)
+{
+	return SELF_SLOT + (is_free(k) ? 8 * k->vcpu : 0);
+}
+
+/* A word of a page; one that this vCPU may change, and the next one, too. */
+static uint64_t pick_offset(struct maker *k)
+{
+	if (is_free(k))
+		return (below(k, 32) * 16 + 8 * k->vcpu + below(k, 7)) * 8ull;
+	return below(k, 512) * 8ull;
 }
 
 static uint64_t address_of(const unsigned int index[4])
@@ -122,7 +142,7 @@ static uint64_t random_address(struct maker *k)
 
 	for (unsigned int i = 0; i < 4; i++)
 		index[i] = pick_index(k);
-	return address_of(index) | (uint64_t)below(k, 512) << 3;
+	return address_of(index) | pick_offset(k);
 }
 
 static uint64_t known_address(struct maker *k)
@@ -131,7 +151,7 @@ static uint64_t known_address(struct maker *k)
 
 	if (!gva || chance(k, 10))
 		return random_address(k);
-	return (gva & ~0xfffull) | (uint64_t)below(k, 512) << 3;
+	return (gva & ~0xfffull) | pick_offset(k);
 }
 
 static uint64_t direct(uint64_t gpa)
@@ -556,6 +576,8 @@ static void store_run(struct maker *k)
 
 	if (index + n > 512)
 		n = 512 - index;
+	if (is_free(k) && (index & 7) + n > 8)
+		n = 8 - (index & 7);
 	if (!may_write(at, 8 * n))
 		return;
 	add(k, (struct known_op){ .code = KNOWN_STOS,
@@ -605,16 +627,16 @@ static void share_entry(struct maker *k)
 static void map_itself(struct maker *k)
 {
 	uint64_t root = k->m->cpu[k->vcpu].cr3 & UT_PTE_FRAME, table = root;
-	unsigned int index[4] = { pick_index(k), pick_index(k), pick_index(k), SELF_SLOT };
+	unsigned int index[4] = { pick_index(k), pick_index(k), pick_index(k), self_slot(k) };
 	unsigned int depth = 1 + below(k, 3);
 
 	if (chance(k, 30))
 		table = some_entry(k) & ~0xfffull;
 	if (!may_write(table, 8))
 		return;
-	write_word(k, table + 8 * SELF_SLOT, table_entry(k, table >> 12));
+	write_word(k, table + 8 * self_slot(k), table_entry(k, table >> 12));
 	for (unsigned int i = 0; i < depth; i++)
-		index[3 - i] = SELF_SLOT;
+		index[3 - i] = self_slot(k);
 	k->history[k->vcpu][below(k, HISTORY)] = address_of(index);
 	touch(k, address_of(index) | (uint64_t)pick_index(k) << 3, chance(k, 60));
 }
@@ -634,6 +656,17 @@ static const uint8_t tempers[][DEEDS] = {
 };
 
 /* ---- scripts ---- */
+
+static void make_free(struct maker *k, unsigned int length)
+{
+	for (k->vcpu = 0; k->vcpu < k->s->vcpus; k->vcpu++) {
+		k->array = k->vcpu;
+		while (k->s->n[k->array] < length)
+			deeds[pick(k, k->weights, DEEDS)](k);
+		add_simple(k, KNOWN_INVLPG, LAST_ADDRESS, 0);
+		add_simple(k, KNOWN_END, 0, 0);
+	}
+}
 
 static void make_shared(struct maker *k, unsigned int length)
 {
@@ -657,7 +690,7 @@ static int make(struct maker *k, uint64_t seed)
 	unsigned int length;
 
 	k->random = seed * 0xd1342543de82ef95ull + 1;
-	s->flavour = seed % 4 == 3 ? SCRIPT_TURNS : SCRIPT_ALONE;
+	s->flavour = seed % 4 != 3 ? SCRIPT_ALONE : seed % 8 == 3 ? SCRIPT_TURNS : SCRIPT_FREE;
 	s->vcpus = s->flavour == SCRIPT_ALONE ? 1 : 2;
 	s->arrays = s->flavour == SCRIPT_FREE ? 2 : 1;
 	for (unsigned int i = 0; i < s->arrays; i++) {
@@ -674,7 +707,10 @@ static int make(struct maker *k, uint64_t seed)
 	k->m = &s->end;
 	k->weights = tempers[below(k, sizeof(tempers) / sizeof(tempers[0]))];
 	length = MIN_LENGTH + below(k, MORE_LENGTH);
-	make_shared(k, length);
+	if (is_free(k))
+		make_free(k, length);
+	else
+		make_shared(k, length);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 enum script_flavour {
 	SCRIPT_ALONE, /* one vCPU */
 	SCRIPT_TURNS, /* two, of which one at a time executes the next operation */
-	SCRIPT_FREE,  /* two at once; each changes entries of its own in tables of both */
+	SCRIPT_FREE,  /* two at once; each uses entries of its own in tables of both */
 };
 
 struct script {
@@ -35,6 +35,12 @@ struct script {
  */
 struct script *script_make(uint64_t seed, struct vm_features features);
 void script_free(struct script *s);
+
+/* Which of two vCPUs that run freely may change the words of a table with this index. */
+static inline unsigned int script_owner(unsigned int index)
+{
+	return index >> 3 & 1;
+}
 
 /* "alone", "turns", "free". */
 const char *script_flavour_name(const struct script *s);
