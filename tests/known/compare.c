@@ -65,6 +65,7 @@ struct comparison {
 	struct cpu cpu[VM_VCPUS];
 	uint64_t view[MACHINE_FRAMES][512]; /* tables as the trace tells them */
 	bool viewed[MACHINE_FRAMES];
+	uint64_t root_of[MACHINE_FRAMES]; /* below which a table was seen last */
 	struct page pages[MAX_PAGES];
 	size_t n_pages;
 	size_t *closing; /* of each event: number of the one that its group ends with */
@@ -462,6 +463,27 @@ static const char *check_map_level(const struct ut_event *e)
 	return e->fault.outcome == UT_OUT_REFLECTED && level ? "reflected, but mapped" : NULL;
 }
 
+/* How tables are used, only to be counted. */
+static void count_walk(struct comparison *c, const struct ut_event *e)
+{
+	struct machine_walk w = machine_walk(&c->m, e->vcpu, e->fault.gva, false);
+	uint64_t root = w.at[LEVELS - 1] >> 12;
+	bool loop = false;
+
+	for (unsigned int level = LEVELS - 1; level >= w.bottom; level--) {
+		int frame = machine_index(w.at[level - 1] >> 12);
+
+		for (unsigned int above = LEVELS; above > level; above--)
+			loop |= w.at[above - 1] >> 12 == w.at[level - 1] >> 12;
+		if (frame < 0)
+			continue;
+		if (c->root_of[frame] && c->root_of[frame] != root)
+			c->counts.two_roots++;
+		c->root_of[frame] = root;
+	}
+	c->counts.loops += loop;
+}
+
 static int take_fault(struct comparison *c, const struct ut_event *e)
 {
 	struct cpu *cpu = &c->cpu[e->vcpu];
@@ -482,6 +504,7 @@ static int take_fault(struct comparison *c, const struct ut_event *e)
 			return differ(c, "the interpreter's memory is no table");
 		return 0;
 	}
+	count_walk(c, e);
 	if (e->fault.outcome == UT_OUT_EMULATED && !(e->fault.error & UT_PF_WRITE))
 		return differ(c, "no write, but emulated");
 	if (e->fault.outcome == UT_OUT_MMIO)
@@ -588,6 +611,13 @@ static int take_new(struct comparison *c, const struct ut_event *e)
 	memset(words, 0, sizeof(words));
 	for (unsigned int i = 0; i < e->page.n; i++)
 		words[e->page.entries[i].index] = e->page.entries[i].value;
+	for (const struct page *q = c->pages; q < c->pages + c->n_pages; q++) {
+		if (q->alive && q->gfn == p->gfn && !(q->role & UT_ROLE_DIRECT) &&
+		    ut_role_level(q->role) != ut_role_level(p->role)) {
+			c->counts.two_levels++;
+			break;
+		}
+	}
 	if (c->viewed[frame] && !same_table(c->view[frame], words))
 		return differ(c, "its content is not what the trace said before");
 	memcpy(c->view[frame], words, sizeof(words));

@@ -37,6 +37,9 @@ struct compare_counts {
 	unsigned long outcome[UT_OUT_FAST + 1]; /* faults, by enum ut_outcome */
 	unsigned long silent;			/* writes to tables out of sync */
 	unsigned long hidden;			/* other writes, to pages that are not shadowed */
+	unsigned long two_levels; /* pages made of tables shadowed at another level, too */
+	unsigned long two_roots;  /* walks through a table last seen below another root */
+	unsigned long loops;	  /* walks that come through a table twice */
 };
 
 /**

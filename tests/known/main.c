@@ -126,6 +126,8 @@ static void print_counts(const struct compare_counts *n)
 	for (unsigned int i = UT_HOW_TRAPPED; i <= UT_HOW_WALK; i++)
 		printf(" %s %lu", hows[i], n->how[i]);
 	printf(" out-of-sync %lu not-shadowed %lu\n", n->silent, n->hidden);
+	printf("tables: at two levels %lu, below two roots %lu, twice in a walk %lu\n",
+	       n->two_levels, n->two_roots, n->loops);
 }
 
 static unsigned long compare_all(const struct arguments *a, const struct trace *t,
