@@ -354,7 +354,7 @@ void agree_event(struct agree *a, const struct ut_event *e)
 struct sum {
 	uint64_t stat[STATS];	 /* change from start to end */
 	uint64_t trace[TALLIES]; /* events between the two readings */
-	uint64_t whole[TALLIES]; /* events in all */
+	uint64_t whole[TALLIES]; /* events up to the last reading */
 	uint64_t exits[EXIT_SUMS];
 	uint64_t gauge; /* mmu_unsync at the end */
 	uint32_t has;
@@ -387,8 +387,13 @@ static void add_source(struct sum *sum, const struct source *s)
 		sum->stat[i] += s->stat[1][i] - s->stat[0][i];
 	}
 	for (unsigned int i = 0; i < TALLIES; i++) {
-		if (tally_of_vcpu(i) == vcpu)
-			sum->trace[i] += (s->has[1] ? s->at[1][i] : s->count[i]) - s->at[0][i];
+		uint64_t at_end = s->has[1] ? s->at[1][i] : s->count[i];
+
+		if (tally_of_vcpu(i) != vcpu)
+			continue;
+		sum->trace[i] += at_end - s->at[0][i];
+		/* Nothing is out of sync as a trace begins that it does not tell. */
+		sum->whole[i] += at_end;
 	}
 	live = !!s->has[0] + (s->has[1] && !s->gone);
 	sum->live = live > sum->live ? live : sum->live;
@@ -397,8 +402,6 @@ static void add_source(struct sum *sum, const struct source *s)
 		return;
 	}
 	sum->gauge = s->stat[1][S_mmu_unsync];
-	/* The sum over the whole trace, as it began with nothing out of sync that it does not tell. */
-	memcpy(sum->whole, s->has[1] ? s->at[1] : s->count, sizeof(sum->whole));
 	memcpy(sum->exits, s->exits, sizeof(sum->exits));
 	sum->vmx = s->vmx;
 }
