@@ -59,12 +59,6 @@ static const char *const hows[] = {
 	[UT_HOW_WALK] = "walk",
 };
 
-static const char *const causes[] = {
-	[UT_LOST_RING_FULL] = "ring-full", [UT_LOST_UNREADABLE] = "unreadable",
-	[UT_LOST_RECURSION] = "recursion", [UT_LOST_NO_CONTEXT] = "no-context",
-	[UT_LOST_IMPORT] = "import",	   [UT_LOST_RATE] = "rate",
-};
-
 struct flag {
 	uint32_t bit;
 	const char *name;
@@ -237,7 +231,7 @@ static void text_fields(const struct request *rq, const struct ut_event *e)
 		break;
 	case UT_LOST:
 		printf("count %llu cause %s of %s", (ull)e->lost.count,
-		       NAME_OF(causes, e->lost.cause),
+		       ut_cause_name(e->lost.cause),
 		       e->lost.kind ? ut_kind_name(e->lost.kind) : "any kind");
 		break;
 	default:
@@ -414,7 +408,7 @@ static void json_fields(const struct ut_event *e)
 		break;
 	case UT_LOST:
 		json_number("count", e->lost.count);
-		json_name("cause", NAME_OF(causes, e->lost.cause));
+		json_name("cause", ut_cause_name(e->lost.cause));
 		if (e->lost.kind)
 			json_name("of", ut_kind_name(e->lost.kind));
 		break;

@@ -280,12 +280,6 @@ static const char *const outcome_names[] = {
 	[UT_OUT_MMIO] = "mmio",		  [UT_OUT_FAST] = "fast",
 };
 
-static const char *const cause_names[] = {
-	[UT_LOST_RING_FULL] = "ring-full", [UT_LOST_UNREADABLE] = "unreadable",
-	[UT_LOST_RECURSION] = "recursion", [UT_LOST_NO_CONTEXT] = "no-context",
-	[UT_LOST_IMPORT] = "import",	   [UT_LOST_RATE] = "rate",
-};
-
 static const char *const cause_help[] = {
 	[UT_LOST_RING_FULL] = "the collector was too slow; give it a larger ring",
 	[UT_LOST_UNREADABLE] = "guest memory could not be read",
@@ -473,7 +467,11 @@ static void print_losses(const struct tally *t)
 		printf("nothing lost\n");
 		return;
 	}
-	print_named("LOST", cause_names, cause_help, t->lost_by, UT_LOST_CAUSE_END);
+	printf("LOST\n");
+	for (unsigned int c = UT_LOST_RING_FULL; c < UT_LOST_CAUSE_END; c++) {
+		if (t->lost_by[c])
+			line(ut_cause_name(c), t->lost_by[c], cause_help[c]);
+	}
 	for (unsigned int c = 0; c < UT_LOST_CAUSE_END; c++) {
 		for (unsigned int k = 0; k < UT_KIND_END; k++) {
 			const struct loss *l = &t->losses[c][k];
@@ -483,7 +481,7 @@ static void print_losses(const struct tally *t)
 			snprintf(what, sizeof(what), "of kind %s, from %.6f s to %.6f s",
 				 loss_kind(k), (double)l->first_ns * 1e-9,
 				 (double)l->last_ns * 1e-9);
-			line(cause_names[c], l->count, what);
+			line(ut_cause_name(c), l->count, what);
 		}
 	}
 }
@@ -693,7 +691,7 @@ static void json_losses(const struct tally *t)
 				continue;
 			printf("%s{\"cause\":\"%s\",\"kind\":\"%s\",\"count\":%llu,"
 			       "\"first_ns\":%llu,\"last_ns\":%llu}",
-			       any ? "," : "", cause_names[c], loss_kind(k), (ull)l->count,
+			       any ? "," : "", ut_cause_name(c), loss_kind(k), (ull)l->count,
 			       (ull)l->first_ns, (ull)l->last_ns);
 			any = true;
 		}
@@ -746,7 +744,11 @@ static void print_json(const char *file, const struct ut_header *h, const struct
 	json_exits(t);
 	json_stats(t);
 	printf(",\"lost\":%llu", (ull)t->lost);
-	json_named("lost_by_cause", cause_names, t->lost_by, UT_LOST_CAUSE_END);
+	printf(",\"lost_by_cause\":{");
+	for (unsigned int c = UT_LOST_RING_FULL; c < UT_LOST_CAUSE_END; c++)
+		printf("%s\"%s\":%llu", c > UT_LOST_RING_FULL ? "," : "", ut_cause_name(c),
+		       (ull)t->lost_by[c]);
+	printf("}");
 	json_losses(t);
 	json_agreement(t);
 	printf("}\n");

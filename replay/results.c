@@ -233,6 +233,27 @@ static json_t *glossary_json(struct ur_trace *const *traces, size_t n)
 	return o;
 }
 
+/* Where there are any: by cause and kind. */
+static json_t *losses_json(const struct ur_survey *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned int c = 0; c < UT_LOST_CAUSE_END; c++) {
+		for (unsigned int k = 0; k < UT_KIND_END; k++) {
+			json_t *o;
+
+			if (!s->losses[c][k])
+				continue;
+			o = json_object();
+			set(o, "cause", text(ut_cause_name(c)));
+			set(o, "kind", text(k ? ut_kind_name(k) : "any"));
+			set(o, "count", integer(s->losses[c][k]));
+			json_array_append_new(list, o);
+		}
+	}
+	return list;
+}
+
 /* ---- traces ---- */
 
 static json_t *trace_json(const struct ur_survey *s, const char *id)
@@ -253,6 +274,8 @@ static json_t *trace_json(const struct ur_survey *s, const char *id)
 	set(o, "vms", integer(s->vms));
 	set(o, "vcpus", integer(s->vcpus));
 	set(o, "lost", integer(s->lost));
+	if (s->lost)
+		set(o, "losses", losses_json(s));
 	set(o, "complete", json_boolean(s->complete));
 	set(o, "kernel", text(s->kernel));
 	set(writes, "trapped", integer(s->writes[UT_HOW_TRAPPED]));

@@ -112,6 +112,8 @@ static void note_kind(struct ur_survey *s, const struct ut_event *e)
 		break;
 	case UT_LOST:
 		s->lost += e->lost.count;
+		s->losses[e->lost.cause][e->lost.kind < UT_KIND_END ? e->lost.kind : 0] +=
+			e->lost.count;
 		break;
 	case UT_HOST_UNSYNC:
 		s->host_unsync++;
@@ -151,19 +153,45 @@ static int note_block(struct ur_survey *s, struct vcpu_sets *sets, const struct 
 	return 0;
 }
 
+/* "ring-full: 10 fault, 2 of any kind; rate: 7 write" */
+static void describe_losses(const struct ur_survey *s, char *text, size_t len)
+{
+	unsigned int last = 0;
+	size_t at = 0;
+
+	*text = '\0';
+	for (unsigned int c = 0; c < UT_LOST_CAUSE_END; c++) {
+		for (unsigned int k = 0; k < UT_KIND_END && at < len; k++) {
+			if (!s->losses[c][k])
+				continue;
+			at += (size_t)snprintf(text + at, len - at, "%s%s%s%" PRIu64 " %s",
+					       !last	   ? ""
+					       : last == c ? ", "
+							   : "; ",
+					       last == c ? "" : ut_cause_name(c),
+					       last == c ? "" : ": ", s->losses[c][k],
+					       k ? ut_kind_name(k) : "of any kind");
+			last = c;
+		}
+	}
+}
+
 static void warn_of(const struct ur_survey *s, const struct ut_error *damage, int end,
 		    struct ur_warnings *w)
 {
+	char losses[512];
+
 	if (end < 0)
 		ur_warn(w, "%s; the results rest on %" PRIu64 " events", damage->text, s->events);
 	else if (!s->complete)
 		ur_warn(w, "%s: the capture was not finished; its last events may be missing",
 			s->path);
+	describe_losses(s, losses, sizeof(losses));
 	if (s->lost)
 		ur_warn(w,
 			"%s: %" PRIu64
-			" events were lost while it was captured; counts are too low",
-			s->path, s->lost);
+			" events were lost while it was captured (%s); counts are too low",
+			s->path, s->lost, losses);
 	if (s->unknown)
 		ur_warn(w,
 			"%s: skipped %" PRIu64 " events of kinds that this version does not know",

@@ -27,6 +27,8 @@ struct ur_survey {
 	uint64_t first_ns, last_ns; /* lowest and highest time */
 	uint64_t unknown; /* events of kinds that this version does not know; not in events */
 	uint64_t lost;	  /* while it was captured */
+	uint64_t losses[UT_LOST_CAUSE_END]
+		       [UT_KIND_END];	  /* of these, by cause and kind; 0: any kind */
 	uint64_t writes[UT_HOW_WALK + 1]; /* by enum ut_how */
 	uint64_t host_unsync, host_sync, host_resync_ns;
 	unsigned int vms, vcpus;

@@ -21,6 +21,17 @@ const char *ut_kind_name(unsigned int kind)
 	return kind_names[kind];
 }
 
+const char *ut_cause_name(unsigned int cause)
+{
+	static const char *const names[UT_LOST_CAUSE_END] = {
+		[UT_LOST_RING_FULL] = "ring-full", [UT_LOST_UNREADABLE] = "unreadable",
+		[UT_LOST_RECURSION] = "recursion", [UT_LOST_NO_CONTEXT] = "no-context",
+		[UT_LOST_IMPORT] = "import",	   [UT_LOST_RATE] = "rate",
+	};
+
+	return cause < UT_LOST_CAUSE_END && names[cause] ? names[cause] : "unknown";
+}
+
 /* Frame numbers of 52 bits keep every byte address within 64. */
 static bool bad_gfn(uint64_t gfn)
 {

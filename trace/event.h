@@ -251,6 +251,14 @@ struct ut_event {
 const char *ut_kind_name(unsigned int kind);
 
 /**
+ * ut_cause_name() - short lower-case name of a cause of losses: "ring-full", "rate" ...
+ * @cause: enum ut_lost_cause
+ *
+ * Return: a static string; "unknown" if there is no such cause.
+ */
+const char *ut_cause_name(unsigned int cause);
+
+/**
  * ut_exit_name() - what people call an exit reason
  * @isa: UT_ISA_*
  * @reason: the CPU vendor's number

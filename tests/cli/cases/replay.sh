@@ -116,3 +116,14 @@ fails "a bad one among good ones: no results" 1 "^unsync: text.utrace: " \
 head -c $(($(stat -c %s exact.utrace) * 2 / 3)) exact.utrace >cut.utrace
 tolerates "cut off" cut.utrace "${count[@]}" -q -o cut.json cut.utrace
 rm -f empty.utrace text.utrace cut.utrace cut.json
+
+# Losses, by cause and kind: said at once, in the results, and on the page.
+warns "losses" "12 events were lost while it was captured .ring-full: 12 of any kind.; counts" \
+	unsync replay --no-measure -q lossy.utrace -o lossy.json
+holds "losses in the results" jq -e '.traces[0] | .lost == 12 and
+	.losses == [{cause: "ring-full", kind: "any", count: 12}]' lossy.json
+passes "losses: a page" unsync plot lossy.json -o lossy-page
+holds "losses on the page" grep -rq "ring-full: 12 of any kind" lossy-page
+passes "no losses" unsync replay --no-measure -q exact.utrace -o lossless.json
+holds "no losses, no list of them" jq -e '.traces[0] | .lost == 0 and (has("losses") | not)' lossless.json
+rm -rf lossy.json lossy-page lossless.json
