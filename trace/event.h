@@ -113,7 +113,7 @@ enum ut_how {
 	UT_HOW_TRAPPED = 1, /* the host emulated it: exact */
 	UT_HOW_WINDOW =
 		2,	 /* table compared at both ends of an out-of-sync window: net effect only */
-	UT_HOW_WALK = 3, /* a later walk read another value than was last known */
+	UT_HOW_WALK = 3, /* a later walk, or reading the table after a loss, showed another value */
 };
 
 enum ut_lost_cause {
