@@ -596,30 +596,44 @@ static void check_pages(struct agree *a, const struct sum *s)
 	no_event(a, s, S_insn_emulation, "no event: instructions emulated for whatever reason");
 }
 
+/* Of all VMs: what the hooks counted, and whether every VM told. */
+static bool sum_of_vms(const struct agree *a, unsigned int stat, uint64_t *sum)
+{
+	bool all = false;
+
+	*sum = 0;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct source *s = &a->sources[i];
+
+		if (s->vcpu != UT_NO_VCPU || s->vm == UT_NO_VM)
+			continue;
+		if (!(s->has[1] >> stat & 1))
+			return false;
+		*sum += s->stat[1][stat] - s->stat[0][stat];
+		all = true;
+	}
+	return all;
+}
+
 /* What the module for exact captures did, as itself and as the hooks counted it. */
 static void check_exact(struct agree *a, const struct source *s)
 {
 	struct sum sum = { .vm = s->vm };
-	uint32_t both = s->has[1];
-	uint32_t calls = 1u << S_exact_calls | 1u << S_unsync_calls;
-	uint32_t denied = 1u << S_exact_denied | 1u << S_unsync_refused;
+	uint64_t n, unsynced = 0;
 
-	if ((both & calls) == calls)
+	if (s->has[1] >> S_exact_calls & 1 && sum_of_vms(a, S_unsync_calls, &n))
 		compare(a, &sum, "exact.calls", "collector.unsync_calls", s->stat[1][S_exact_calls],
-			s->stat[1][S_unsync_calls], 0, (struct slack){ 0 });
-	if ((both & denied) == denied)
+			n, 0, (struct slack){ 0 });
+	if (s->has[1] >> S_exact_denied & 1 && sum_of_vms(a, S_unsync_refused, &n))
 		compare(a, &sum, "exact.denied", "collector.unsync_refused",
-			s->stat[1][S_exact_denied], s->stat[1][S_unsync_refused], 0,
-			(struct slack){ 0 });
-	if (both >> S_exact_missed & 1 && !s->stat[1][S_exact_missed]) {
-		uint64_t unsynced = 0;
-
-		for (size_t i = 0; i < a->n; i++)
-			unsynced += a->sources[i].vcpu == UT_NO_VCPU ? a->sources[i].count[T_UNSYNC]
-								     : 0;
-		compare(a, &sum, "exact.missed", "host-unsync", s->stat[1][S_exact_missed],
-			unsynced, 0, (struct slack){ 0 });
+			s->stat[1][S_exact_denied], n, 0, (struct slack){ 0 });
+	if (!(s->has[1] >> S_exact_missed & 1) || s->stat[1][S_exact_missed])
+		return;
+	for (size_t i = 0; i < a->n; i++) {
+		if (a->sources[i].vcpu == UT_NO_VCPU)
+			unsynced += a->sources[i].count[T_UNSYNC];
 	}
+	compare(a, &sum, "exact.missed", "host-unsync", 0, unsynced, 0, (struct slack){ 0 });
 }
 
 static int by_source(const void *x, const void *y)
