@@ -74,58 +74,6 @@ struct comparison {
 	bool gone;
 };
 
-/* ---- recordings ---- */
-
-int recording_add(struct recording *r, const struct ut_event *e)
-{
-	struct ut_event *copy;
-
-	if (r->n == r->room) {
-		size_t room = r->room ? 2 * r->room : 1024;
-
-		copy = realloc(r->events, room * sizeof(*copy));
-		if (!copy)
-			return -1;
-		r->events = copy;
-		r->room = room;
-	}
-	copy = &r->events[r->n];
-	*copy = *e;
-	if (e->kind == UT_PAGE_NEW && e->page.n) {
-		size_t size = e->page.n * sizeof(*e->page.entries);
-		struct ut_entry *entries = malloc(size);
-
-		if (!entries)
-			return -1;
-		memcpy(entries, e->page.entries, size);
-		copy->page.entries = entries;
-	} else if (e->kind == UT_VM || e->kind == UT_MARK || e->kind == UT_STAT) {
-		char *text = malloc(e->text.len + 1u);
-
-		if (!text)
-			return -1;
-		memcpy(text, e->text.text, e->text.len);
-		text[e->text.len] = '\0';
-		copy->text.text = text;
-	}
-	r->n++;
-	return 0;
-}
-
-void recording_free(struct recording *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		const struct ut_event *e = &r->events[i];
-
-		if (e->kind == UT_PAGE_NEW && e->page.n)
-			free((void *)e->page.entries);
-		else if (e->kind == UT_VM || e->kind == UT_MARK || e->kind == UT_STAT)
-			free((void *)e->text.text);
-	}
-	free(r->events);
-	memset(r, 0, sizeof(*r));
-}
-
 /* ---- the script's place ---- */
 
 /* Which array of operations a vCPU executes. */
@@ -239,7 +187,7 @@ static int pass_step(struct comparison *c, unsigned int lane, const char *otherw
 	if (why)
 		return differ(c, "%s (%s)", why, otherwise);
 	if (step.size) {
-		if (is_shadowed(c, step.gpa >> 12))
+		if (!c->unseen[lane] && is_shadowed(c, step.gpa >> 12))
 			c->counts.silent++;
 		else
 			c->counts.hidden++;
@@ -772,15 +720,15 @@ static int take_trapped(struct comparison *c, const struct ut_event *e, int fram
 	unsigned int lane = lane_of(c, e->vcpu);
 	struct machine_step step;
 
-	while (op_now(c, lane)) {
+	for (;;) {
+		if (!op_now(c, lane))
+			return differ(c, "no operation of the script writes this");
 		step = step_now(c, lane);
 		if (is_that_write(&step, e))
 			break;
 		if (pass_step(c, lane, "no operation of the script writes this"))
 			return -1;
 	}
-	if (!op_now(c, lane))
-		return differ(c, "no operation of the script writes this");
 	if (e->write.old_known && e->write.old != step.old)
 		return differ(c,
 			      "the old value is %#" PRIx64 " by the trace and %#" PRIx64

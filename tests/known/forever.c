@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define FLAGS 0x07ull /* present, writable, user */
@@ -84,40 +83,43 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start(struct runner *r, const struct vm_host *host, const struct forever *how)
+static int create(struct vm *vm, const struct vm_host *host, const struct forever *how)
 {
-	struct vm *vm = calloc(1, sizeof(*vm));
 	uint8_t *ram = vm_ram();
 	static struct ops ops;
 
-	if (!vm || !ram)
+	if (!ram)
 		return -1;
 	for (unsigned int i = 0; i < how->vcpus; i++) {
 		make_ops(&ops, i);
 		vm_load(ram, i, ops.op, ops.n);
 	}
-	if (vm_create(vm, host, ram, how->vcpus, false, KNOWN_POOL_FRAME << 12, VM_CR4))
-		return -1;
-	for (unsigned int i = 0; i < how->vcpus; i++) {
-		r[i] = (struct runner){ .vm = vm, .vcpu = i, .rate = how->rate };
-		if (pthread_create(&r[i].thread, NULL, run, &r[i])) {
-			fprintf(stderr, "known-guest: no thread for a vCPU\n");
-			return -1;
-		}
-	}
-	return 0;
+	return vm_create(vm, host, ram, how->vcpus, false, KNOWN_POOL_FRAME << 12, VM_CR4);
+}
+
+static int start(struct runner *r)
+{
+	if (!pthread_create(&r->thread, NULL, run, r))
+		return 0;
+	fprintf(stderr, "known-guest: no thread for a vCPU\n");
+	return -1;
 }
 
 /* All that was started ends with the process. */
 int forever(const struct vm_host *host, const struct forever *how)
 {
-	struct runner *runners = calloc((size_t)how->vms * how->vcpus, sizeof(*runners));
+	static struct runner runners[FOREVER_VMS][VM_VCPUS];
+	static struct vm vms[FOREVER_VMS];
 
-	if (!runners)
-		return -1;
 	for (unsigned int i = 0; i < how->vms; i++) {
-		if (start(&runners[i * how->vcpus], host, how))
+		if (create(&vms[i], host, how))
 			return -1;
+		for (unsigned int j = 0; j < how->vcpus; j++) {
+			runners[i][j] =
+				(struct runner){ .vm = &vms[i], .vcpu = j, .rate = how->rate };
+			if (start(&runners[i][j]))
+				return -1;
+		}
 	}
 	while (!atomic_load(&broken)) {
 		printf("%lu\n", atomic_load(&passes));

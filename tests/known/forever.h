@@ -5,8 +5,10 @@
 
 #include "vm.h"
 
+#define FOREVER_VMS 64
+
 struct forever {
-	unsigned int vms, vcpus; /* how many, and how many each has */
+	unsigned int vms, vcpus; /* how many (FOREVER_VMS at most), and how many each has */
 	unsigned int rate;	 /* passes through the script per second and vCPU */
 };
 

@@ -63,7 +63,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *a)
 			a->endless = true;
 			break;
 		case 'v':
-			a->how.vms = number(optarg, 64);
+			a->how.vms = number(optarg, FOREVER_VMS);
 			break;
 		case 'c':
 			a->how.vcpus = number(optarg, VM_VCPUS);

@@ -163,8 +163,10 @@ int main(int argc, char **argv)
 		return usage();
 	t.n = (size_t)(a.last - a.first + 1);
 	t.vms = calloc(t.n, sizeof(*t.vms));
-	if (!t.vms || read_trace(&t, a.path))
+	if (!t.vms || read_trace(&t, a.path)) {
+		free(t.vms);
 		return 1;
+	}
 	different = compare_all(&a, &t, &counts);
 	printf("%s: %lu scripts, %lu different, %" PRIu64 " events lost\n",
 	       t.mode == UT_MODE_EXACT ? "exact" : "native", counts.scripts, different, t.lost);

@@ -398,6 +398,24 @@ static void copy_but(struct recording *to, const struct recording *from, size_t 
 	}
 }
 
+static bool is_same_act(const struct ut_event *a, const struct ut_event *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case UT_CR:
+		return a->cr.cr == b->cr.cr && a->cr.value == b->cr.value;
+	case UT_INVLPG:
+		return a->invlpg.gva == b->invlpg.gva;
+	case UT_INVPCID:
+		return a->invpcid.type == b->invpcid.type && a->invpcid.pcid == b->invpcid.pcid &&
+		       a->invpcid.gva == b->invpcid.gva;
+	default:
+		return a->write.gfn == b->write.gfn && a->write.offset == b->write.offset &&
+		       a->write.size == b->write.size && a->write.val == b->write.val;
+	}
+}
+
 /* The next act of the same vCPU, if it is not the same event again. */
 static size_t next_act(const struct recording *r, size_t at)
 {
@@ -406,9 +424,7 @@ static size_t next_act(const struct recording *r, size_t at)
 
 		if (b->vcpu != a->vcpu || !any_act(b))
 			continue;
-		if (a->kind == b->kind && !memcmp(&a->write, &b->write, sizeof(a->write)))
-			return 0;
-		return i;
+		return is_same_act(a, b) ? 0 : i;
 	}
 	return 0;
 }
