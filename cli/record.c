@@ -98,9 +98,23 @@ static void describe_options(const struct recording *r, char *text, size_t size)
 		snprintf(text + n, size - n, " max-size=%llu", (unsigned long long)opt->max_size);
 }
 
+/* The hooks that are not in use, "function kvm_set_cr3, tracepoint kvm_cr". */
+static void describe_missing(const struct recording *r, char *text, size_t size)
+{
+	char name[HOST_TEXT];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < collector_n_hooks && n < size; i++) {
+		if (capture_missing(r->capture, i))
+			n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : "",
+					      host_hook_name(&collector_hooks[i], name));
+	}
+}
+
 static int open_writer(struct recording *r)
 {
-	char command[8192], options[160], created[32], start[32];
+	char command[8192], options[160], created[32], start[32], missing[4096];
 	const struct ut_meta meta[] = {
 		{ "tool", "unsync " UNSYNC_VERSION },
 		{ "created", created },
@@ -110,6 +124,7 @@ static int open_writer(struct recording *r)
 		{ "command", command },
 		{ "options", options },
 		{ "start_ns", start },
+		{ "missing", missing }, /* last: left out if there is nothing to say */
 	};
 	struct ut_header header = { .mode = r->opt->exact ? UT_MODE_EXACT : UT_MODE_NATIVE,
 				    .meta = meta,
@@ -122,6 +137,9 @@ static int open_writer(struct recording *r)
 	snprintf(start, sizeof(start), "%llu", (unsigned long long)r->start);
 	describe_options(r, options, sizeof(options));
 	describe_source(r, command, sizeof(command));
+	describe_missing(r, missing, sizeof(missing));
+	if (!missing[0])
+		header.n_meta--;
 	r->output.fd = -1;
 	r->writer = ut_writer_attach(fd, r->opt->output, &header, &r->err);
 	return r->writer ? 0 : -1;
