@@ -736,6 +736,7 @@ static int take_trapped(struct comparison *c, const struct ut_event *e, int fram
 			      e->write.old, step.old);
 	if (!e->write.old_known && !has_unsync(c, e->write.gfn))
 		return differ(c, "the old value is missing");
+	c->counts.trapped[step.op->code]++;
 	do_step(c, &step);
 	set_view(c, frame, e);
 	return 0;

@@ -32,6 +32,7 @@ void recording_free(struct recording *r);
 struct compare_counts {
 	unsigned long scripts;
 	unsigned long ops[KNOWN_CODES];		/* operations of the scripts */
+	unsigned long trapped[KNOWN_CODES];	/* writes that the host emulated, by operation */
 	unsigned long events[UT_KIND_END];	/* of the traces */
 	unsigned long how[4];			/* writes, by enum ut_how */
 	unsigned long outcome[UT_OUT_FAST + 1]; /* faults, by enum ut_outcome */

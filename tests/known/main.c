@@ -126,7 +126,10 @@ static void print_counts(const struct compare_counts *n)
 	for (unsigned int i = UT_HOW_TRAPPED; i <= UT_HOW_WALK; i++)
 		printf(" %s %lu", hows[i], n->how[i]);
 	printf(" out-of-sync %lu not-shadowed %lu\n", n->silent, n->hidden);
-	printf("tables: at two levels %lu, below two roots %lu, twice in a walk %lu\n",
+	printf("trapped, by operation:");
+	for (unsigned int i = KNOWN_READ + 1; i < KNOWN_CR0; i++)
+		printf(" %s %lu", script_op_name(i), n->trapped[i]);
+	printf("\ntables: at two levels %lu, below two roots %lu, twice in a walk %lu\n",
 	       n->two_levels, n->two_roots, n->loops);
 }
 
