@@ -105,6 +105,13 @@ fail:
 	return -1;
 }
 
+static void free_trace(struct trace *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		recording_free(&t->vms[i]);
+	free(t->vms);
+}
+
 static void print_counts(const struct compare_counts *n)
 {
 	static const char *const outcomes[] = { "unknown",  "filled", "reflected",
@@ -166,16 +173,16 @@ int main(int argc, char **argv)
 		return usage();
 	t.n = (size_t)(a.last - a.first + 1);
 	t.vms = calloc(t.n, sizeof(*t.vms));
-	if (!t.vms || read_trace(&t, a.path)) {
-		free(t.vms);
+	if (!t.vms)
+		return 1;
+	if (read_trace(&t, a.path)) {
+		free_trace(&t);
 		return 1;
 	}
 	different = compare_all(&a, &t, &counts);
 	printf("%s: %lu scripts, %lu different, %" PRIu64 " events lost\n",
 	       t.mode == UT_MODE_EXACT ? "exact" : "native", counts.scripts, different, t.lost);
 	print_counts(&counts);
-	for (size_t i = 0; i < t.n; i++)
-		recording_free(&t.vms[i]);
-	free(t.vms);
+	free_trace(&t);
 	return different || t.lost ? 1 : 0;
 }

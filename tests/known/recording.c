@@ -19,6 +19,8 @@ int recording_add(struct recording *r, const struct ut_event *e)
 	}
 	copy = &r->events[r->n];
 	*copy = *e;
+	if (e->kind == UT_PAGE_NEW)
+		copy->page.entries = NULL;
 	if (e->kind == UT_PAGE_NEW && e->page.n) {
 		size_t size = e->page.n * sizeof(*e->page.entries);
 		struct ut_entry *entries = malloc(size);
@@ -45,7 +47,7 @@ void recording_free(struct recording *r)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct ut_event *e = &r->events[i];
 
-		if (e->kind == UT_PAGE_NEW && e->page.n)
+		if (e->kind == UT_PAGE_NEW)
 			free((void *)e->page.entries);
 		else if (e->kind == UT_VM || e->kind == UT_MARK || e->kind == UT_STAT)
 			free((void *)e->text.text);
