@@ -41,6 +41,7 @@ struct recording {
 	unsigned int n_exact;
 	uint64_t start;
 	unsigned int in_hand; /* events since the last flush, at most */
+	bool started;	      /* all is attached, and the command let go */
 	bool full;	      /* --max-size is near */
 	struct ut_error err;
 };
@@ -368,7 +369,8 @@ static int start_capture(struct recording *r)
 
 static int add_target(struct recording *r, pid_t pid)
 {
-	return capture_add_target(r->capture, pid, &r->err) || keep_in_step(r, pid) ? -1 : 0;
+	/* In step first, so that no table is seen to go out of sync. */
+	return keep_in_step(r, pid) || capture_add_target(r->capture, pid, &r->err) ? -1 : 0;
 }
 
 static int attach(struct recording *r)
@@ -503,7 +505,8 @@ static bool close_file(struct recording *r, bool failed, struct record_summary *
 
 	if (!r->writer)
 		return !failed;
-	if (finish(r) && !failed) {
+	/* Of what did not even start nothing is worth keeping. */
+	if (r->started && finish(r) && !failed) {
 		failed = true;
 		first = r->err;
 	}
@@ -604,8 +607,8 @@ int cli_record(int argc, char **argv)
 		return cli_fail("%s", r.err.text);
 	host_probe(&r.host);
 	command_catch_signals();
-	good = !check_host(&r) && !open_files(&r) && !start_capture(&r) && !start_target(&r) &&
-	       !run(&r);
+	r.started = !check_host(&r) && !open_files(&r) && !start_capture(&r) && !start_target(&r);
+	good = r.started && !run(&r);
 	good = close_file(&r, !good, &summary);
 	command_drop(&r.command);
 	if (r.capture)
