@@ -23,7 +23,7 @@ agrees()
 {
 	holds "$1: whole" is .complete true "$2"
 	holds "$1: nothing lost" is .lost 0 "$2"
-	holds "$1: KVM's counters agree" unsync info --check "$2"
+	holds "$1: KVM's counters agree" counters_agree "$2"
 }
 
 start_record pid.utrace -p "$first"

@@ -149,7 +149,7 @@ holds "a target that is no VM: goes on" kill -0 $sleeper
 end $sleeper
 ends "no such process" 1 "^unsync: no process $sleeper" unsync record -o none.utrace -p $sleeper
 holds "no such process: no file" test ! -e none.utrace
-ends "exact without the module" 1 '^unsync: --exact needs the module' \
+ends "exact without the module" 1 '^unsync: --exact: the module unsync_exact is not loaded; ' \
 	unsync record --exact -o none.utrace -p "$guest_pid"
 holds "exact without the module: no file" test ! -e none.utrace
 holds "nothing to record: nothing stays in the kernel" nothing_stays
