@@ -84,6 +84,8 @@ static void configure(struct capture *c)
 	ro->role_smm = role_mask(role->smm);
 	ro->ret_fixed = c->host->ret_fixed;
 	ro->ret_spurious = c->host->ret_spurious;
+	ro->exit_pointer = c->host->exit_pointer;
+	ro->exit_offset = c->host->exit_offset;
 }
 
 static bool is_function(const struct hook *hook)
@@ -91,8 +93,20 @@ static bool is_function(const struct hook *hook)
 	return hook->type == HOOK_FENTRY || hook->type == HOOK_FEXIT;
 }
 
-/* @functions: also those that hook functions, which some kernels refuse to load at all. */
-static int try_load(struct capture *c, bool functions)
+/*
+ * A kernel refuses either all programs or none, so some are left out if need be: first those that
+ * know how the host's walker looks inside, then all that hook functions.
+ */
+enum load_stage { LOAD_ALL, LOAD_NO_WALKERS, LOAD_NO_FUNCTIONS, LOAD_STAGES };
+
+static bool is_left_out(const struct hook *hook, enum load_stage stage)
+{
+	return is_function(hook) &&
+	       (stage == LOAD_NO_FUNCTIONS ||
+		(stage == LOAD_NO_WALKERS && !strncmp(hook->program, "walk", 4)));
+}
+
+static int try_load(struct capture *c, enum load_stage stage)
 {
 	c->skel = unsync_bpf__open();
 	if (!c->skel)
@@ -108,7 +122,7 @@ static int try_load(struct capture *c, bool functions)
 			s->missing = "not built in";
 		else if (!host_has_hook(c->host, hook))
 			s->missing = "this kernel has none that fits";
-		else if (is_function(hook) && !functions)
+		else if (is_left_out(hook, stage))
 			s->missing = "this kernel refuses programs on functions";
 		else
 			bpf_program__set_autoload(s->program, true);
@@ -118,15 +132,15 @@ static int try_load(struct capture *c, bool functions)
 
 static int load(struct capture *c, struct ut_error *err)
 {
-	int r = try_load(c, true);
+	int r = -EINVAL;
 
-	if (!r)
-		return 0;
-	unsync_bpf__destroy(c->skel);
-	c->skel = NULL;
-	r = try_load(c, false);
-	if (!r)
-		return 0;
+	for (enum load_stage stage = LOAD_ALL; stage < LOAD_STAGES; stage++) {
+		unsync_bpf__destroy(c->skel);
+		c->skel = NULL;
+		r = try_load(c, stage);
+		if (!r)
+			return 0;
+	}
 	if (r == -EPERM)
 		return ut_error_set(err, "the kernel does not permit BPF programs; run as root");
 	libbpf_said[strcspn(libbpf_said, "\n")] = '\0';
@@ -150,6 +164,7 @@ static size_t hook_index(const char *program)
 /* Levels may be lowered after they were decided upon only where huge pages are split. */
 static bool is_wanted(const struct capture *c, const struct hook *hook)
 {
+	const char *why;
 	size_t first;
 
 	if (!strcmp(hook->program, "try_unsync"))
@@ -157,9 +172,13 @@ static bool is_wanted(const struct capture *c, const struct hook *hook)
 	if (!hook->fallback_of)
 		return true;
 	first = hook_index(hook->fallback_of);
-	if (first < collector_n_hooks && !c->hooks[first].missing)
+	if (first == collector_n_hooks)
+		return true;
+	why = c->hooks[first].missing;
+	if (!why)
 		return !strcmp(hook->program, "set_spte") && c->host->nx_huge_pages;
-	return true;
+	/* One that is not wanted itself is made up for already. */
+	return why[0];
 }
 
 static void attach(struct capture *c, size_t i)

@@ -18,7 +18,10 @@
 const struct hook collector_hooks[] = {
 	{ "vm_entry", "kvm_entry", "p", HOOK_TP_BTF, NULL,
 	  "exits, and changes of control registers by the host", NEED_ALWAYS },
-	{ "vm_exit", "kvm_exit", "", HOOK_TP, NULL, "reasons of exits", NEED_NEVER, UT_EXITS },
+	{ "vm_exit_direct", "kvm_exit", "pi", HOOK_TP_BTF, NULL, "reasons of exits", NEED_NEVER,
+	  UT_EXITS },
+	{ "vm_exit", "kvm_exit", "", HOOK_TP, "vm_exit_direct", "reasons of exits", NEED_NEVER,
+	  UT_EXITS },
 	{ "vm_exit_tp", "kvm_exit", "pi", HOOK_TP_BTF, "vm_exit", "exits", NEED_NEVER, UT_EXITS },
 	{ "get_page", "kvm_mmu_get_page", "pi", HOOK_TP_BTF, NULL, "shadow pages", NEED_ALWAYS },
 	{ "zap_page", "__kvm_mmu_prepare_zap_page", "pp", HOOK_FENTRY, NULL,
@@ -29,11 +32,15 @@ const struct hook collector_hooks[] = {
 	  NEED_ALWAYS, UT_HOST_UNSYNC },
 	{ "sync_page", "kvm_mmu_sync_page", "p", HOOK_TP_BTF, NULL,
 	  "syncs, and writes to tables that were out of sync", NEED_ALWAYS, UT_HOST_SYNC },
-	{ "pagetable_walk", "kvm_mmu_pagetable_walk", "ii", HOOK_TP_BTF, NULL, "guest walks",
+	{ "walk64", "paging64_walk_addr_generic", "pppii", HOOK_FEXIT, NULL, "guest walks",
 	  NEED_NEVER },
-	{ "paging_element", "kvm_mmu_paging_element", "ii", HOOK_TP_BTF, NULL, "guest walks",
+	{ "walk32", "paging32_walk_addr_generic", "pppii", HOOK_FEXIT, NULL,
+	  "walks of 32-bit guests", NEED_NEVER },
+	{ "pagetable_walk", "kvm_mmu_pagetable_walk", "ii", HOOK_TP_BTF, "walk64", "guest walks",
 	  NEED_NEVER },
-	{ "walker_error", "kvm_mmu_walker_error", "i", HOOK_TP_BTF, NULL,
+	{ "paging_element", "kvm_mmu_paging_element", "ii", HOOK_TP_BTF, "walk64", "guest walks",
+	  NEED_NEVER },
+	{ "walker_error", "kvm_mmu_walker_error", "i", HOOK_TP_BTF, "walk64",
 	  "which faults were the guest's own", NEED_NEVER },
 	{ "set_accessed", "kvm_mmu_set_accessed_bit", "iii", HOOK_TP_BTF, NULL,
 	  "accessed bits: they will look like guest writes", NEED_NEVER, UT_AD },
@@ -347,6 +354,49 @@ static bool has_member(const struct btf *btf, const char *type, const char *memb
 	return false;
 }
 
+/* In bytes, and the member's type; -1 if it is not there. */
+static int member_offset(const struct btf *btf, const char *type, const char *member,
+			 uint32_t *inner)
+{
+	int32_t id = find_type(btf, type, BTF_KIND_STRUCT);
+	const struct btf_type *t;
+
+	if (id < 0)
+		return -1;
+	t = btf__type_by_id(btf, (uint32_t)id);
+	for (uint32_t i = 0; i < btf_vlen(t); i++) {
+		if (strcmp(name_at(btf, btf_members(t)[i].name_off), member) ||
+		    btf_member_bit_offset(t, i) % 8)
+			continue;
+		*inner = btf_members(t)[i].type;
+		return (int)btf_member_bit_offset(t, i) / 8;
+	}
+	return -1;
+}
+
+int host_exit_reason(const struct btf *btf, int *pointer, int *offset)
+{
+	uint32_t type;
+	int control, code, vcpu;
+
+	*pointer = *offset = -1;
+	vcpu = member_offset(btf, "vcpu_svm", "vcpu", &type);
+	*pointer = member_offset(btf, "vcpu_svm", "vmcb", &type);
+	control = member_offset(btf, "vmcb", "control", &type);
+	code = member_offset(btf, "vmcb_control_area", "exit_code", &type);
+	if (!vcpu && *pointer > 0 && control >= 0 && code >= 0) {
+		*offset = control + code;
+		return 0;
+	}
+	*pointer = -1;
+	vcpu = member_offset(btf, "vcpu_vmx", "vcpu", &type);
+	code = member_offset(btf, "vcpu_vmx", "exit_reason", &type);
+	if (vcpu || code <= 0 || btf__resolve_size(btf, type) != 4)
+		return -1;
+	*offset = code;
+	return 0;
+}
+
 /* Prototype of a function, or of a tracepoint without its leading data pointer. */
 static const struct btf_type *find_prototype(const struct btf *btf, const struct hook *hook,
 					     uint32_t *first)
@@ -414,6 +464,8 @@ bool host_has_hook(const struct host *h, const struct hook *hook)
 		snprintf(name, sizeof(name), "bpf_iter_%s", hook->target);
 		return find_type(h->vmlinux_btf, name, BTF_KIND_FUNC) >= 0;
 	}
+	if (!strcmp(hook->program, "vm_exit_direct") && h->exit_offset < 0)
+		return false;
 	return (h->kvm_btf && prototype_fits(h->kvm_btf, hook)) ||
 	       (h->vmlinux_btf && prototype_fits(h->vmlinux_btf, hook));
 }
@@ -457,6 +509,15 @@ const char *host_exact_parameter(const struct btf *btf)
 	return !strcmp(name, "can_unsync") || !strcmp(name, "synchronizing") ? name : "";
 }
 
+/* Its types are those of the module for this make of CPU. */
+static void probe_exit_reason(struct host *h)
+{
+	struct btf *btf = h->backend[0] ? btf__load_module_btf(h->backend, h->vmlinux_btf) : NULL;
+
+	host_exit_reason(btf ? btf : h->vmlinux_btf, &h->exit_pointer, &h->exit_offset);
+	btf__free(btf);
+}
+
 static void probe_btf(struct host *h)
 {
 	h->vmlinux_btf = btf__load_vmlinux_btf();
@@ -471,6 +532,7 @@ static void probe_btf(struct host *h)
 	h->known_memslots = has_member(h->kvm_btf, "kvm_memslots", "gfn_tree") &&
 			    has_member(h->kvm_btf, "kvm_memory_slot", "gfn_node");
 	h->has_role = !role_layout_from_btf(h->kvm_btf, &h->role);
+	probe_exit_reason(h);
 	h->ret_fixed = find_enumerator(h->kvm_btf, "RET_PF_FIXED");
 	h->ret_spurious = find_enumerator(h->kvm_btf, "RET_PF_SPURIOUS");
 	snprintf(h->exact_parameter, sizeof(h->exact_parameter), "%s",
@@ -483,6 +545,7 @@ void host_probe(struct host *h)
 
 	memset(h, 0, sizeof(*h));
 	h->ret_fixed = h->ret_spurious = -1;
+	h->exit_pointer = h->exit_offset = -1;
 	if (!uname(&u))
 		snprintf(h->kernel, sizeof(h->kernel), "%.64s %.100s", u.release, u.version);
 	probe_cpu(h);

@@ -66,7 +66,12 @@ struct host {
 	bool has_role;		     /* role is filled in */
 	int ret_fixed, ret_spurious; /* KVM's results of fast_page_fault; -1 unknown */
 	char exact_parameter[32];    /* "can_unsync", "synchronizing", or "" if not understood */
-	const struct btf *kvm_btf;   /* where KVM's types are: the kernel's or the module's */
+	/*
+	 * Where the reason of a vCPU's last exit is: this many bytes behind struct kvm_vcpu, or, if
+	 * exit_pointer is not -1, behind what the pointer there points to; -1 unknown.
+	 */
+	int exit_pointer, exit_offset;
+	const struct btf *kvm_btf; /* where KVM's types are: the kernel's or the module's */
 	struct btf *vmlinux_btf, *module_btf;
 };
 
@@ -100,6 +105,16 @@ bool host_has_hook(const struct host *host, const struct hook *hook);
  * Return: "can_unsync", "synchronizing", or "" if the function is not there or not understood.
  */
 const char *host_exact_parameter(const struct btf *btf);
+
+/**
+ * host_exit_reason() - where the reason of a vCPU's last exit is
+ * @btf: types of kvm_amd or kvm_intel
+ * @pointer: set to host.exit_pointer
+ * @offset: set to host.exit_offset
+ *
+ * Return: 0, or -1 if that is not understood.
+ */
+int host_exit_reason(const struct btf *btf, int *pointer, int *offset);
 
 /**
  * host_hook_name() - "tracepoint kvm_mmu_get_page", "function kvm_set_cr3"

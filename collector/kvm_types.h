@@ -189,6 +189,27 @@ struct kvm_page_fault {
 	__u8 goal_level;
 };
 
+struct kvm_mmu {
+	__u64 pdptrs[4];
+};
+
+/* What a walk of guest tables leaves behind, by kind of table. */
+struct guest_walker64 {
+	int level;
+	unsigned int max_level;
+	__u64 ptes[5];
+	__u64 pte_gpa[5];
+	void *ptep_user[5];
+};
+
+struct guest_walker32 {
+	int level;
+	unsigned int max_level;
+	__u32 ptes[2];
+	__u64 pte_gpa[2];
+	void *ptep_user[2];
+};
+
 struct trace_event_raw_kvm_exit {
 	unsigned int exit_reason;
 	__u32 isa;

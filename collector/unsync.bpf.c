@@ -29,6 +29,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define WAKE_INTERVAL 2000000	/* ns */
 #define RATE_BURST 100000000ull /* ns: how far a VM's records may run ahead of its rate */
 #define RATE_SLOTS 1024
+#define NEAR_VCPUS 1024 /* a power of two */
+#define FREED (~0u)
+#define PAE_LEVELS 3
+#define AD_MAX 8 /* for one walk: accessed on each level, dirty on the last */
 
 /* Set before loading. */
 const volatile __u64 wake_bytes = 1 << 20; /* queued bytes at which the consumer is woken */
@@ -40,6 +44,8 @@ const volatile __u32 role_invalid = 0;
 const volatile __u32 role_smm = 0;
 const volatile int ret_fixed = -1; /* what fast_page_fault reports on success */
 const volatile int ret_spurious = -1;
+const volatile int exit_pointer = -1; /* where a vCPU has the reason of its last exit: see */
+const volatile int exit_offset = -1;  /* struct host */
 
 /* The page fault that a vCPU is having. */
 struct fault {
@@ -56,15 +62,20 @@ struct fault {
 	bool mmio;
 	bool fast;
 	bool emulated;
+	__u8 n_ad;
+	__u64 ad[AD_MAX]; /* accessed and dirty bits that its walk set: see note_ad() */
 };
 
 struct vcpu {
+	__u32 tid; /* of a near one: whose it is; 0 nobody's yet, FREED nobody's any more */
+	__u32 pad;
 	__u64 vcpu, kvm; /* addresses, for comparing */
 	__u64 cr0, cr3, cr4, efer;
 	__u64 exit_ns;
 	__u64 resync_ns;
 	__u32 resync_pages;
-	__u32 tgid; /* thread ids are used again */
+	__u32 tgid;	/* thread ids are used again */
+	__u32 vms_gone; /* the global of that name, when its VM was last found */
 	__u32 exit_reason, exit_isa;
 	__u16 vm, id;
 	bool state_known; /* the registers above are as told */
@@ -121,6 +132,17 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
+/*
+ * vCPUs by thread id. Nearly all have a place of their own here, at tid modulo the size, where they
+ * are found at once; so do threads that are no vCPUs. Those that find their place taken are below.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NEAR_VCPUS);
+	__type(key, __u32);
+	__type(value, struct vcpu);
+} near_vcpus SEC(".maps");
+
 /* By thread id. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -152,7 +174,8 @@ struct {
 	__type(value, struct rate);
 } rates SEC(".maps");
 
-__u32 next_vm; /* number of the VM that is seen next */
+__u32 next_vm;	/* number of the VM that is seen next */
+__u32 vms_gone; /* VMs that ended */
 __u64 last_wake;
 volatile bool every_vm; /* all VMs of the host are targets */
 
@@ -314,11 +337,48 @@ static __always_inline bool is_target(__u32 tgid)
 	return !stopped && (every_vm || bpf_map_lookup_elem(&targets, &tgid));
 }
 
+static __always_inline struct vcpu *find_vcpu(__u32 tid)
+{
+	__u32 place = tid & (NEAR_VCPUS - 1);
+	struct vcpu *c = bpf_map_lookup_elem(&near_vcpus, &place);
+
+	if (!c || c->tid == tid)
+		return c;
+	return c->tid ? bpf_map_lookup_elem(&vcpus, &tid) : NULL;
+}
+
+/* One that knows nothing, in place of another of that thread; NULL if there are too many. */
+static __always_inline struct vcpu *new_vcpu(__u32 tid)
+{
+	__u32 place = tid & (NEAR_VCPUS - 1), zero = 0, owner;
+	struct vcpu *c = bpf_map_lookup_elem(&near_vcpus, &place), *empty;
+
+	if (!c || !tid)
+		return NULL;
+	owner = c->tid;
+	if (owner == tid || ((!owner || owner == FREED) &&
+			     __sync_val_compare_and_swap(&c->tid, owner, tid) == owner)) {
+		__builtin_memset(&c->pad, 0, sizeof(*c) - sizeof(c->tid));
+		return c;
+	}
+	empty = bpf_map_lookup_elem(&blank, &zero);
+	if (!empty || bpf_map_update_elem(&vcpus, &tid, empty, BPF_ANY))
+		return NULL;
+	return bpf_map_lookup_elem(&vcpus, &tid);
+}
+
+static __always_inline void forget_vcpu(struct vcpu *c, __u32 tid)
+{
+	if (c->tid == tid)
+		c->tid = FREED;
+	else
+		bpf_map_delete_elem(&vcpus, &tid);
+}
+
 static __always_inline struct vcpu *this_vcpu(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tid = id;
-	struct vcpu *c = stopped ? NULL : bpf_map_lookup_elem(&vcpus, &tid);
+	struct vcpu *c = stopped ? NULL : find_vcpu(id);
 
 	return c && c->tgid == id >> 32 ? c : NULL;
 }
@@ -404,6 +464,7 @@ static __always_inline void fill_vcpu(struct vcpu *c, struct vm *vm, struct kvm_
 	c->kvm = (__u64)BPF_CORE_READ(vcpu, kvm);
 	c->tgid = tgid;
 	c->vm = vm->id;
+	c->vms_gone = vms_gone - 1;
 	c->id = BPF_CORE_READ(vcpu, vcpu_id);
 	c->told = vm->ran ? PHASE_READING : PHASE_RUNNING;
 }
@@ -411,21 +472,17 @@ static __always_inline void fill_vcpu(struct vcpu *c, struct vm *vm, struct kvm_
 static __noinline struct vcpu *adopt(struct kvm_vcpu *vcpu)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tid = id, zero = 0;
-	struct vcpu *c, *empty;
+	struct vcpu *c;
 	struct vm *vm;
 
 	if (!is_target(id >> 32))
 		return NULL;
 	vm = vm_of((__u64)vcpu->kvm, phase == PHASE_READING);
-	empty = bpf_map_lookup_elem(&blank, &zero);
-	if (!vm || !empty || bpf_map_update_elem(&vcpus, &tid, empty, BPF_ANY)) {
+	c = vm ? new_vcpu(id) : NULL;
+	if (!c) {
 		note_loss(&astray, UT_VM);
 		return NULL;
 	}
-	c = bpf_map_lookup_elem(&vcpus, &tid);
-	if (!c)
-		return NULL;
 	fill_vcpu(c, vm, vcpu, id >> 32);
 	return c;
 }
@@ -440,9 +497,13 @@ static __always_inline struct vcpu *enter(struct kvm_vcpu *vcpu)
 	struct vm *vm;
 
 	if (c && c->vcpu == (__u64)vcpu) {
-		vm = known_vm((__u64)vcpu->kvm);
-		if (vm && vm->id == c->vm && vm->announced)
+		if (c->vms_gone == vms_gone)
 			return c;
+		vm = known_vm((__u64)vcpu->kvm);
+		if (vm && vm->id == c->vm && vm->announced) {
+			c->vms_gone = vms_gone;
+			return c;
+		}
 	}
 	return adopt(vcpu);
 }
@@ -604,7 +665,7 @@ int BPF_PROG(invlpg, struct kvm_vcpu *vcpu, unsigned long gva)
 SEC("?fentry/kvm_handle_invpcid")
 int BPF_PROG(handle_invpcid, struct kvm_vcpu *vcpu, unsigned long type)
 {
-	struct vcpu *c = enter(vcpu);
+	struct vcpu *c = this_vcpu();
 
 	if (!c)
 		return 0;
@@ -617,7 +678,7 @@ int BPF_PROG(handle_invpcid, struct kvm_vcpu *vcpu, unsigned long type)
 SEC("?fentry/kvm_mmu_invpcid_gva")
 int BPF_PROG(invpcid_gva, struct kvm_vcpu *vcpu, unsigned long gva, unsigned long pcid)
 {
-	struct vcpu *c = enter(vcpu);
+	struct vcpu *c = this_vcpu();
 
 	if (c)
 		put_value(UT_INVPCID, c->vm, c->id, gva, (pcid & UT_CR3_PCID) << 8);
@@ -627,7 +688,7 @@ int BPF_PROG(invpcid_gva, struct kvm_vcpu *vcpu, unsigned long gva, unsigned lon
 SEC("?fentry/kvm_invalidate_pcid")
 int BPF_PROG(invalidate_pcid, struct kvm_vcpu *vcpu, unsigned long pcid)
 {
-	struct vcpu *c = enter(vcpu);
+	struct vcpu *c = this_vcpu();
 
 	if (c && c->invpcid) {
 		c->invpcid = false;
@@ -664,6 +725,40 @@ int BPF_PROG(hv_flush_tlb_ex)
 
 	if (c)
 		put_value(UT_PV_FLUSH, c->vm, c->id, ~0ull, 0);
+	return 0;
+}
+
+/* ---- guest memory ---- */
+
+/* Where the VM's process has a guest frame mapped; 0 if nowhere. */
+static __noinline __u64 find_frame(__u64 kvm, __u64 gfn, __u32 smm)
+{
+	__u64 where = kvm + bpf_core_field_offset(struct kvm, memslots);
+	__u64 in_slot = bpf_core_field_offset(struct kvm_memory_slot, gfn_node);
+	struct kvm_memory_slot *slot;
+	struct kvm_memslots *slots;
+	struct rb_node *node;
+	__u64 base, pages;
+
+	/* The second address space is for system management mode, if the kernel has one. */
+	if (smm && bpf_core_field_size(struct kvm, memslots) > sizeof(void *))
+		where += sizeof(void *);
+	if (bpf_probe_read_kernel(&slots, sizeof(slots), (void *)where))
+		return 0;
+	in_slot += (BPF_CORE_READ(slots, node_idx) & 1) * bpf_core_type_size(struct rb_node);
+	node = BPF_CORE_READ(slots, gfn_tree.rb_node);
+	for (int i = 0; i < SLOT_TREE_DEPTH && node; i++) {
+		slot = (void *)node - in_slot;
+		base = BPF_CORE_READ(slot, base_gfn);
+		pages = BPF_CORE_READ(slot, npages);
+		if (gfn < base) {
+			node = BPF_CORE_READ(node, rb_left);
+		} else if (gfn >= base + pages) {
+			node = BPF_CORE_READ(node, rb_right);
+		} else {
+			return BPF_CORE_READ(slot, userspace_addr) + ((gfn - base) << PAGE_SHIFT);
+		}
+	}
 	return 0;
 }
 
@@ -789,6 +884,132 @@ int BPF_PROG(paging_element, __u64 pte, int level)
 	return 0;
 }
 
+/*
+ * The same of a walk that is over, at a fraction of the price: its entries are still in the walker.
+ */
+static __always_inline bool is_walk_of(struct vcpu *c, __u64 gva, __u32 access)
+{
+	const __u32 bits = UT_PF_PRESENT | UT_PF_WRITE | UT_PF_USER | UT_PF_FETCH;
+
+	return c && c->fault.active && !c->fault.walked && gva == c->fault.gva &&
+	       !((access ^ c->fault.error) & bits);
+}
+
+/* The entry that a walk stopped at is not kept, only where it is: left alone unless both ways agree. */
+static __always_inline bool read_entry(struct vcpu *c, __u64 gpa, void *const *where, void *to,
+				       __u32 size)
+{
+	__u64 addr = find_frame(c->kvm, gpa >> PAGE_SHIFT, 0);
+	void *entry;
+
+	if (!addr || bpf_probe_read_kernel(&entry, sizeof(entry), where))
+		return false;
+	addr |= gpa & (TABLE_BYTES - 1);
+	return addr == (__u64)entry && !bpf_probe_read_user(to, size, entry);
+}
+
+/*
+ * Walks are recorded as they were before they set accessed and dirty bits. An entry that is read on
+ * two levels cannot have got its accessed bit in this walk: the second level would have found it
+ * changed, and the walk begun again.
+ */
+static __noinline int take_back_ad(struct fault *f, const __u64 *gpa)
+{
+	for (int i = 0; i < AD_MAX && i < f->n_ad; i++) {
+		__u64 bit = f->ad[i] & 1 ? UT_PTE_D : UT_PTE_A, entry = f->ad[i] & ~1ull;
+		int level = 0, levels = 0;
+
+		for (int k = 0; k < UT_MAX_LEVELS; k++) {
+			if (k + 1 < f->bottom || k >= f->top || gpa[k] != entry)
+				continue;
+			if (!levels++)
+				level = k;
+		}
+		if (levels == 1 || (levels && bit == UT_PTE_D))
+			f->walk[level & 7] &= ~bit;
+	}
+	return 0;
+}
+
+static __always_inline void end_walk(struct vcpu *c, const __u64 *gpa, int bottom)
+{
+	struct fault *f = &c->fault;
+
+	f->bottom = bottom;
+	if (f->bottom > f->top)
+		f->top = f->bottom = 0;
+	if (f->n_ad)
+		take_back_ad(f, gpa);
+}
+
+SEC("?fexit/paging64_walk_addr_generic")
+int BPF_PROG(walk64, struct guest_walker64 *walker, struct kvm_vcpu *vcpu, struct kvm_mmu *mmu,
+	     __u64 gva, __u64 access, int found)
+{
+	struct vcpu *c = this_vcpu();
+	int level = walker->level;
+	__u64 gpa[8] = {};
+	struct fault *f;
+
+	if (!is_walk_of(c, gva, access))
+		return 0;
+	f = &c->fault;
+	f->walked = true;
+	f->reflected = !found;
+	for (int i = 0; i < UT_MAX_LEVELS; i++) {
+		f->walk[i] = walker->ptes[i];
+		gpa[i] = walker->pte_gpa[i];
+	}
+	f->top = walker->max_level;
+	if (!(vcpu->arch.efer & UT_EFER_LMA)) {
+		/* The top level of PAE paging is kept in registers. */
+		f->top = PAE_LEVELS;
+		bpf_probe_read_kernel(&f->walk[PAE_LEVELS - 1], sizeof(f->walk[0]),
+				      &mmu->pdptrs[gva >> 30 & 3]);
+	}
+	if (level < 1 || level > UT_MAX_LEVELS || f->top > UT_MAX_LEVELS) {
+		f->top = 0;
+		return 0;
+	}
+	if (!found && (f->top != PAE_LEVELS || level < PAE_LEVELS) &&
+	    !read_entry(c, gpa[(level - 1) & 7], (void **)&walker->ptep_user[0] + (level - 1),
+			&f->walk[(level - 1) & 7], sizeof(__u64)))
+		level++;
+	end_walk(c, gpa, level);
+	return 0;
+}
+
+SEC("?fexit/paging32_walk_addr_generic")
+int BPF_PROG(walk32, struct guest_walker32 *walker, struct kvm_vcpu *vcpu, struct kvm_mmu *mmu,
+	     __u64 gva, __u64 access, int found)
+{
+	struct vcpu *c = this_vcpu();
+	int level = walker->level;
+	__u64 gpa[8] = {};
+	struct fault *f;
+	__u32 last;
+
+	if (!is_walk_of(c, gva, access) || level < 1 || level > 2)
+		return 0;
+	f = &c->fault;
+	f->walked = true;
+	f->reflected = !found;
+	f->walk[0] = walker->ptes[0];
+	f->walk[1] = walker->ptes[1];
+	gpa[0] = walker->pte_gpa[0];
+	gpa[1] = walker->pte_gpa[1];
+	f->top = 2;
+	if (!found) {
+		if (read_entry(c, gpa[(level - 1) & 1],
+			       (void **)&walker->ptep_user[0] + (level - 1), &last, sizeof(last)))
+			f->walk[(level - 1) & 1] = last;
+		else
+			level++;
+	}
+	end_walk(c, gpa, level);
+	return 0;
+}
+
 SEC("?tp_btf/kvm_mmu_walker_error")
 int BPF_PROG(walker_error)
 {
@@ -904,10 +1125,29 @@ int BPF_PROG(track_write, struct kvm_vcpu *vcpu, __u64 gpa, const __u8 *data, in
 	return table_write(vcpu, gpa, data, bytes);
 }
 
+/* If a walk sets a bit again it began again: what it had set before, it then read. */
+static __always_inline void note_ad(struct vcpu *c, __u64 gpa, __u64 dirty)
+{
+	struct fault *f = &c->fault;
+	__u64 note = gpa | dirty;
+
+	if (!f->active || f->walked)
+		return;
+	for (int i = 0; i < AD_MAX && i < f->n_ad; i++) {
+		if (f->ad[i] == note)
+			f->n_ad = 0;
+	}
+	if (f->n_ad < AD_MAX)
+		f->ad[f->n_ad++ & (AD_MAX - 1)] = note;
+}
+
 static __always_inline int set_bit(__u64 gfn, __u32 index, __u32 size, __u64 dirty)
 {
+	struct vcpu *c = this_vcpu();
 	struct who who;
 
+	if (c)
+		note_ad(c, (gfn << PAGE_SHIFT) + index * size, dirty);
 	if (find_who(&who, UT_AD))
 		put_value(UT_AD, who.vm, who.vcpu, gfn, index | size << 16 | dirty << 24);
 	return 0;
@@ -926,38 +1166,6 @@ int BPF_PROG(set_dirty, unsigned long gfn, unsigned int index, unsigned int size
 }
 
 /* ---- shadow pages ---- */
-
-/* Where the VM's process has a guest frame mapped; 0 if nowhere. */
-static __noinline __u64 find_frame(__u64 kvm, __u64 gfn, __u32 smm)
-{
-	__u64 where = kvm + bpf_core_field_offset(struct kvm, memslots);
-	__u64 in_slot = bpf_core_field_offset(struct kvm_memory_slot, gfn_node);
-	struct kvm_memory_slot *slot;
-	struct kvm_memslots *slots;
-	struct rb_node *node;
-	__u64 base, pages;
-
-	/* The second address space is for system management mode, if the kernel has one. */
-	if (smm && bpf_core_field_size(struct kvm, memslots) > sizeof(void *))
-		where += sizeof(void *);
-	if (bpf_probe_read_kernel(&slots, sizeof(slots), (void *)where))
-		return 0;
-	in_slot += (BPF_CORE_READ(slots, node_idx) & 1) * bpf_core_type_size(struct rb_node);
-	node = BPF_CORE_READ(slots, gfn_tree.rb_node);
-	for (int i = 0; i < SLOT_TREE_DEPTH && node; i++) {
-		slot = (void *)node - in_slot;
-		base = BPF_CORE_READ(slot, base_gfn);
-		pages = BPF_CORE_READ(slot, npages);
-		if (gfn < base) {
-			node = BPF_CORE_READ(node, rb_left);
-		} else if (gfn >= base + pages) {
-			node = BPF_CORE_READ(node, rb_right);
-		} else {
-			return BPF_CORE_READ(slot, userspace_addr) + ((gfn - base) << PAGE_SHIFT);
-		}
-	}
-	return 0;
-}
 
 /* A guest whose process is on its way out has nothing left to be read, which is no loss. */
 static __always_inline bool guest_is_dying(void)
@@ -1121,7 +1329,7 @@ int BPF_PROG(zap_page_tp, struct kvm_mmu_page *sp)
 SEC("?fentry/kvm_mmu_sync_roots")
 int BPF_PROG(sync_roots, struct kvm_vcpu *vcpu)
 {
-	struct vcpu *c = enter(vcpu);
+	struct vcpu *c = this_vcpu();
 
 	if (c) {
 		c->resync_ns = bpf_ktime_get_ns();
@@ -1157,7 +1365,24 @@ int BPF_PROG(mmu_load, struct kvm_vcpu *vcpu)
 	return 0;
 }
 
-/* The classic tracepoint: the reason is not among the arguments, only in the formatted record. */
+/* The reason is not among the arguments; it is taken from where the formatted record has it from. */
+SEC("?tp_btf/kvm_exit")
+int BPF_PROG(vm_exit_direct, struct kvm_vcpu *vcpu, __u32 isa)
+{
+	struct vcpu *c = vcpu ? this_vcpu() : NULL;
+	void *from = vcpu;
+
+	if (!c)
+		return 0;
+	c->exit_ns = bpf_ktime_get_ns();
+	c->exit_isa = isa;
+	if (exit_pointer >= 0)
+		bpf_probe_read_kernel(&from, sizeof(from), from + exit_pointer);
+	bpf_probe_read_kernel(&c->exit_reason, sizeof(c->exit_reason), from + exit_offset);
+	return 0;
+}
+
+/* The classic tracepoint: the formatted record holds it, and costs as much again. */
 SEC("?tp/kvm/kvm_exit")
 int vm_exit(struct trace_event_raw_kvm_exit *ctx)
 {
@@ -1328,6 +1553,7 @@ int BPF_PROG(destroy_vm, struct kvm *kvm)
 	put_value(UT_VM_GONE, vm->id, UT_NO_VCPU, 0, 0);
 	uncount_vm(vm->tgid, key);
 	bpf_map_delete_elem(&vms, &key);
+	__sync_fetch_and_add(&vms_gone, 1);
 	return 0;
 }
 
@@ -1347,9 +1573,9 @@ int BPF_PROG(destroy_vcpu, struct kvm_vcpu *vcpu)
 		return 0;
 	put_vcpu_stats(vcpu, vm->id, vcpu->vcpu_id, REC_FINAL);
 	put_value(UT_VM_GONE, vm->id, vcpu->vcpu_id, 0, 0);
-	c = bpf_map_lookup_elem(&vcpus, &tid);
+	c = find_vcpu(tid);
 	if (c && c->vcpu == (__u64)vcpu)
-		bpf_map_delete_elem(&vcpus, &tid);
+		forget_vcpu(c, tid);
 	return 0;
 }
 
@@ -1670,8 +1896,8 @@ static __always_inline void read_vm(struct vm *vm, struct task_struct *task)
  */
 static __always_inline void read_vcpu(struct kvm_vcpu *vcpu, struct vm *vm, __u32 tgid)
 {
-	__u32 tid = thread_of(vcpu), zero = 0, id = BPF_CORE_READ(vcpu, vcpu_id);
-	struct vcpu *c = bpf_map_lookup_elem(&vcpus, &tid), *empty;
+	__u32 tid = thread_of(vcpu), id = BPF_CORE_READ(vcpu, vcpu_id);
+	struct vcpu *c = find_vcpu(tid);
 	struct rec_state *r;
 
 	if (phase == PHASE_ENDING) {
@@ -1683,9 +1909,9 @@ static __always_inline void read_vcpu(struct kvm_vcpu *vcpu, struct vm *vm, __u3
 	}
 	if (c && c->vcpu == (__u64)vcpu)
 		return;
-	empty = bpf_map_lookup_elem(&blank, &zero);
-	if (tid && empty && !bpf_map_update_elem(&vcpus, &tid, empty, BPF_NOEXIST)) {
-		c = bpf_map_lookup_elem(&vcpus, &tid);
+	/* What is there already is the thread's own. */
+	if (!c) {
+		c = new_vcpu(tid);
 		if (c)
 			fill_vcpu(c, vm, vcpu, tgid);
 	}

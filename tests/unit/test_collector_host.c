@@ -218,7 +218,7 @@ static void exact_in_another_place(void **state)
 
 static bool has(const char *program)
 {
-	struct host h = { .kvm_btf = btf };
+	struct host h = { .kvm_btf = btf, .exit_pointer = -1, .exit_offset = -1 };
 
 	for (size_t i = 0; i < collector_n_hooks; i++) {
 		if (!strcmp(collector_hooks[i].program, program))
@@ -246,6 +246,57 @@ static void hook_needs_a_fitting_prototype(void **state)
 	assert_false(has("set_cr3"));
 	add_prototype(NULL, (int[]){ type_pointer, type_u64 }, 2);
 	assert_true(has("set_cr3"));
+}
+
+static void add_vcpu(const char *name, const char *where, int type, uint32_t bit)
+{
+	int vcpu = btf__add_struct(btf, "kvm_vcpu", 64);
+
+	assert_true(btf__add_struct(btf, name, 512) > 0);
+	assert_int_equal(btf__add_field(btf, "vcpu", vcpu, 0, 0), 0);
+	assert_int_equal(btf__add_field(btf, where, type, bit, 0), 0);
+}
+
+/* The processor writes it into a control block. */
+static void exit_reason_of_svm(void **state)
+{
+	int pointer, offset, area;
+
+	(void)state;
+	add_vcpu("vcpu_svm", "vmcb", type_pointer, 100 * 8);
+	assert_int_equal(host_exit_reason(btf, &pointer, &offset), -1);
+	area = btf__add_struct(btf, "vmcb_control_area", 1024);
+	assert_int_equal(btf__add_field(btf, "exit_code", type_u32, 112 * 8, 0), 0);
+	assert_true(btf__add_struct(btf, "vmcb", 2048) > 0);
+	assert_int_equal(btf__add_field(btf, "control", area, 16 * 8, 0), 0);
+	assert_int_equal(host_exit_reason(btf, &pointer, &offset), 0);
+	assert_int_equal(pointer, 100);
+	assert_int_equal(offset, 128);
+}
+
+static void exit_reason_of_vmx(void **state)
+{
+	int pointer, offset;
+
+	(void)state;
+	add_vcpu("vcpu_vmx", "exit_reason", type_u32, 200 * 8);
+	assert_int_equal(host_exit_reason(btf, &pointer, &offset), 0);
+	assert_int_equal(pointer, -1);
+	assert_int_equal(offset, 200);
+}
+
+/* Where it is not known the tracepoint's own record is used. */
+static void exit_reason_of_another_size(void **state)
+{
+	int pointer, offset;
+
+	(void)state;
+	add_vcpu("vcpu_vmx", "exit_reason", type_u64, 200 * 8);
+	assert_int_equal(host_exit_reason(btf, &pointer, &offset), -1);
+	assert_int_equal(offset, -1);
+	add_prototype("kvm_exit", (int[]){ type_pointer, type_u32 }, 2);
+	assert_false(has("vm_exit_direct"));
+	assert_true(has("vm_exit_tp"));
 }
 
 /* Every fallback names a hook that stands before it. */
@@ -284,6 +335,9 @@ int main(void)
 		TEST(role_that_is_not_understood),
 		TEST(hook_needs_a_fitting_prototype),
 		TEST(hooks_are_in_order),
+		TEST(exit_reason_of_svm),
+		TEST(exit_reason_of_vmx),
+		TEST(exit_reason_of_another_size),
 		TEST(exact_in_6_1),
 		TEST(exact_in_6_18),
 		TEST(exact_by_another_name),
