@@ -520,7 +520,11 @@ static void probe_exit_reason(struct host *h)
 
 static void probe_btf(struct host *h)
 {
+	/* What is missing is for others to say. */
+	libbpf_print_fn_t before = libbpf_set_print(NULL);
+
 	h->vmlinux_btf = btf__load_vmlinux_btf();
+	libbpf_set_print(before);
 	if (!h->vmlinux_btf)
 		return;
 	h->has_btf = true;
