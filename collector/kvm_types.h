@@ -193,6 +193,10 @@ struct kvm_mmu {
 	__u64 pdptrs[4];
 };
 
+struct x86_exception {
+	__u16 error_code;
+};
+
 /* What a walk of guest tables leaves behind, by kind of table. */
 struct guest_walker64 {
 	int level;
@@ -200,6 +204,7 @@ struct guest_walker64 {
 	__u64 ptes[5];
 	__u64 pte_gpa[5];
 	void *ptep_user[5];
+	struct x86_exception fault;
 };
 
 struct guest_walker32 {
@@ -208,6 +213,7 @@ struct guest_walker32 {
 	__u32 ptes[2];
 	__u64 pte_gpa[2];
 	void *ptep_user[2];
+	struct x86_exception fault;
 };
 
 struct trace_event_raw_kvm_exit {

@@ -895,9 +895,12 @@ static __always_inline bool is_walk_of(struct vcpu *c, __u64 gva, __u32 access)
 	       !((access ^ c->fault.error) & bits);
 }
 
-/* The entry that a walk stopped at is not kept, only where it is: left alone unless both ways agree. */
-static __always_inline bool read_entry(struct vcpu *c, __u64 gpa, void *const *where, void *to,
-				       __u32 size)
+/*
+ * The entry that a walk stopped at is not kept, only where it is: left alone unless both ways agree,
+ * and unless it is still present or not as the walk's error says. Another vCPU may have changed it.
+ */
+static __always_inline bool read_entry(struct vcpu *c, __u64 gpa, void *const *where, __u16 error,
+				       void *to, __u32 size)
 {
 	__u64 addr = find_frame(c->kvm, gpa >> PAGE_SHIFT, 0);
 	void *entry;
@@ -905,7 +908,8 @@ static __always_inline bool read_entry(struct vcpu *c, __u64 gpa, void *const *w
 	if (!addr || bpf_probe_read_kernel(&entry, sizeof(entry), where))
 		return false;
 	addr |= gpa & (TABLE_BYTES - 1);
-	return addr == (__u64)entry && !bpf_probe_read_user(to, size, entry);
+	return addr == (__u64)entry && !bpf_probe_read_user(to, size, entry) &&
+	       !((*(__u8 *)to ^ error) & UT_PF_PRESENT);
 }
 
 /*
@@ -973,7 +977,7 @@ int BPF_PROG(walk64, struct guest_walker64 *walker, struct kvm_vcpu *vcpu, struc
 	}
 	if (!found && (f->top != PAE_LEVELS || level < PAE_LEVELS) &&
 	    !read_entry(c, gpa[(level - 1) & 7], (void **)&walker->ptep_user[0] + (level - 1),
-			&f->walk[(level - 1) & 7], sizeof(__u64)))
+			walker->fault.error_code, &f->walk[(level - 1) & 7], sizeof(__u64)))
 		level++;
 	end_walk(c, gpa, level);
 	return 0;
@@ -1001,7 +1005,8 @@ int BPF_PROG(walk32, struct guest_walker32 *walker, struct kvm_vcpu *vcpu, struc
 	f->top = 2;
 	if (!found) {
 		if (read_entry(c, gpa[(level - 1) & 1],
-			       (void **)&walker->ptep_user[0] + (level - 1), &last, sizeof(last)))
+			       (void **)&walker->ptep_user[0] + (level - 1),
+			       walker->fault.error_code, &last, sizeof(last)))
 			f->walk[(level - 1) & 1] = last;
 		else
 			level++;
