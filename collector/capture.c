@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -15,6 +16,8 @@
 
 #define SECOND 1000000000u
 #define SETTLE_MS 100 /* in which a vCPU that runs enters its guest */
+#define REST_MS 2     /* between passes that get nowhere for want of rest */
+#define REST_TRIES 500
 
 struct hook_state {
 	struct bpf_program *program;
@@ -352,17 +355,33 @@ int capture_add_all(struct capture *c, struct ut_error *err)
 
 /*
  * The ring is emptied between passes, so a pass needs no more room than a quarter of it. One that
- * gets nowhere with an empty ring never will.
+ * gets nowhere with an empty ring never will; one that gets nowhere because the guest keeps changing
+ * what it reads, or a thread that holds KVM's lock waits for a CPU, may after a moment.
  */
+static bool is_hopeless(const struct unsync_bpf__bss *bss, unsigned int *waits)
+{
+	const struct timespec moment = { .tv_nsec = REST_MS * 1000000L };
+
+	if (!bss->unfinished || bss->progress) {
+		*waits = 0;
+		return false;
+	}
+	if (!bss->restless || ++*waits > REST_TRIES)
+		return true;
+	nanosleep(&moment, NULL);
+	return false;
+}
+
 int capture_read_running(struct capture *c, struct ut_error *err)
 {
 	struct unsync_bpf__bss *bss = c->skel->bss;
+	unsigned int waits = 0;
 	int fd, r;
 
 	bss->watched = true;
 	bss->phase = PHASE_READING;
 	do {
-		bss->unfinished = false;
+		bss->unfinished = bss->restless = false;
 		bss->progress = 0;
 		fd = open_pass(c);
 		if (fd < 0)
@@ -372,7 +391,7 @@ int capture_read_running(struct capture *c, struct ut_error *err)
 		close(fd);
 		if (r || capture_poll(c, 0, err))
 			return -1;
-		bss->give_up = bss->unfinished && !bss->progress;
+		bss->give_up = is_hopeless(bss, &waits);
 	} while (bss->unfinished);
 	bss->watched = false;
 	bss->phase = PHASE_RUNNING;

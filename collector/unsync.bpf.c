@@ -1639,8 +1639,9 @@ struct {
 
 /* Set by user space before each pass, or set for it. */
 __u64 ring_room;	  /* bytes queued at which a pass gives up */
-volatile bool give_up;	  /* what finds no room is lost: it never will */
+volatile bool give_up;	  /* what finds no room, or no rest, is lost: it never will */
 volatile bool unfinished; /* another pass is needed */
+volatile bool restless;	  /* because what was to be read kept changing */
 __u32 progress;		  /* pages and VMs told in this pass */
 __u32 vms_read;
 
@@ -1830,7 +1831,11 @@ static long read_bucket(__u32 i, struct pass *pass)
 		unfinished = true;
 		return 1;
 	}
-	if (reader.again) /* it never came to rest */
+	if (reader.again && !give_up) { /* whoever holds the lock may wait for this CPU */
+		restless = unfinished = true;
+		return 1;
+	}
+	if (reader.again)
 		note_loss(&unread, UT_PAGE_NEW);
 	vm->bucket++;
 	return 0;
