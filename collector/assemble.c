@@ -581,7 +581,9 @@ static int count_stray(struct assembler *a, unsigned int id)
 
 /*
  * One event for each run of up to 8 bytes. A write of up to 8 bytes stays whole even if it touches
- * two entries, since that is what a host sees; a longer one is cut where entries end.
+ * two entries, since that is what a host sees; a longer one is cut where entries end. What was not
+ * recorded of a long one is a loss only in a table: a block that is read from a disk word by word
+ * comes here, too. KVM cuts writes where pages end.
  */
 static int take_write(struct assembler *a, const struct rec_write *r)
 {
@@ -590,8 +592,8 @@ static int take_write(struct assembler *a, const struct rec_write *r)
 	uint32_t done = 0;
 	bool known = false;
 
-	if (r->bytes > REC_WRITE_MAX &&
-	    assembler_lost(a, r->head.time, UT_LOST_UNREADABLE, UT_WRITE, 1))
+	if (r->bytes > bytes && find_table(a, r->head.vm, (r->gpa + bytes) >> 12) &&
+	    lose(a, r->head.time, r->head.vm, UT_LOST_UNREADABLE, UT_WRITE, 1))
 		return -1;
 	while (done < bytes) {
 		uint64_t gpa = r->gpa + done, value = 0;

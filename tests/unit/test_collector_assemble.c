@@ -245,6 +245,19 @@ static void write_too_long_to_record_is_a_loss(void **state)
 	assert_int_equal(n_seen, 2 + REC_WRITE_MAX / 8);
 }
 
+static void long_write_to_no_table_is_no_loss(void **state)
+{
+	const uint8_t data[REC_WRITE_MAX] = { 1 };
+
+	(void)state;
+	clear_words();
+	table(UT_PAGE_NEW, 0xa0, 0x10, ROLE_L1, REC_PAGE_READ);
+	written(0x20000, data, 512);
+	assert_int_equal(n_seen, 1);
+	assert_int_equal(assembler_counts(a)->lost, 0);
+	assert_int_equal(assembler_counts(a)->stray, 1);
+}
+
 static void window_shows_net_effect_before_the_sync(void **state)
 {
 	(void)state;
@@ -970,6 +983,7 @@ int main(void)
 		TEST(trapped_write_knows_the_old_value),
 		TEST(wide_and_crossing_writes_are_cut),
 		TEST(write_too_long_to_record_is_a_loss),
+		TEST(long_write_to_no_table_is_no_loss),
 		TEST(window_shows_net_effect_before_the_sync),
 		TEST(zap_of_an_unsync_table_ends_its_window),
 		TEST(found_while_unsync_is_a_window_that_stays_open),
