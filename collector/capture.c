@@ -34,6 +34,7 @@ struct capture {
 	struct hook_state *hooks; /* as many as collector_hooks */
 	int last_pass;		  /* made while that is permitted; -1: there is none */
 	bool refused;		  /* record() returned -1 */
+	size_t taken;		  /* bytes of records in this capture_poll() */
 };
 
 static bool libbpf_talks;
@@ -68,7 +69,7 @@ static uint64_t ring_size(uint64_t wanted)
 static void configure(struct capture *c)
 {
 	const struct role_layout *role = &c->host->role;
-	uint64_t size = ring_size(c->opt.ring_bytes);
+	uint64_t size = c->opt.ring_bytes;
 	struct unsync_bpf__rodata *ro = c->skel->rodata;
 
 	bpf_map__set_max_entries(c->skel->maps.ring, (uint32_t)size);
@@ -241,6 +242,7 @@ static int check_needed(const struct capture *c, struct ut_error *err)
 	return 0;
 }
 
+/* A ring full of records is enough at a time: guests may be faster for as long as they run. */
 static int take(void *arg, void *data, size_t size)
 {
 	struct capture *c = arg;
@@ -249,7 +251,8 @@ static int take(void *arg, void *data, size_t size)
 		c->refused = true;
 		return -1;
 	}
-	return 0;
+	c->taken += size;
+	return c->taken < c->opt.ring_bytes ? 0 : -EAGAIN;
 }
 
 /* Goes once through all open files of the host. */
@@ -311,6 +314,7 @@ struct capture *capture_start(const struct host *host, const struct capture_opti
 		return NULL;
 	}
 	c->opt = *options;
+	c->opt.ring_bytes = ring_size(options->ring_bytes);
 	c->host = host;
 	c->last_pass = -1;
 	libbpf_talks = options->verbose;
@@ -325,7 +329,7 @@ struct capture *capture_start(const struct host *host, const struct capture_opti
 	c->ring = ring_buffer__new(bpf_map__fd(c->skel->maps.ring), take, c, NULL);
 	if (!c->ring) {
 		ut_error_set(err, "cannot map the ring of %llu bytes: %s; ask for a smaller one",
-			     (unsigned long long)ring_size(options->ring_bytes), strerror(errno));
+			     (unsigned long long)c->opt.ring_bytes, strerror(errno));
 		goto fail;
 	}
 	c->last_pass = open_pass(c);
@@ -420,13 +424,15 @@ int capture_read_stats(struct capture *c, struct ut_error *err)
 /* The ring wakes nobody for a few records, so it is looked into after every wait. */
 int capture_poll(struct capture *c, int timeout_ms, struct ut_error *err)
 {
-	int r = ring_buffer__poll(c->ring, timeout_ms);
+	int r;
 
+	c->taken = 0;
+	r = ring_buffer__poll(c->ring, timeout_ms);
 	if (r >= 0 && !c->refused)
 		r = ring_buffer__consume(c->ring);
 	if (c->refused)
 		return -1;
-	if (r < 0 && r != -EINTR)
+	if (r < 0 && r != -EINTR && r != -EAGAIN)
 		return ut_error_set(err, "cannot read the ring: %s", strerror(-r));
 	return 0;
 }

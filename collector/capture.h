@@ -99,6 +99,9 @@ int capture_read_stats(struct capture *c, struct ut_error *err);
  * capture_poll() - hand over the records that are there
  * @timeout_ms: how long to wait if none are
  *
+ * At least all that were there when it was called, and not many more than the ring holds: it returns
+ * even if guests add records faster than they can be taken.
+ *
  * Return: 0, also if a signal came; -1 if record() returned -1 or the ring is broken.
  */
 int capture_poll(struct capture *c, int timeout_ms, struct ut_error *err);
