@@ -85,8 +85,7 @@ struct vcpu {
 };
 
 struct vm {
-	__u64 zapping; /* unsync page that was zapped last: its sync event belongs to that */
-	__u64 rezaps;  /* pages zapped once more, after having been roots in use */
+	__u64 rezaps; /* pages zapped once more, after having been roots in use */
 	__u64 unsync_calls, unsync_refused;
 	__u64 changes; /* while somebody watches: times that its pages or tables changed */
 	__u32 bucket;  /* of its pages, where reading them goes on */
@@ -158,6 +157,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct vcpu);
 } blank SEC(".maps");
+
+/*
+ * The page out of sync that was zapped last on this CPU: its sync event belongs to that. Both happen
+ * under a VM's MMU lock, whoever zaps, so nothing comes between them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} zapping SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -436,14 +446,16 @@ static __noinline int announce(struct vm *vm, struct task_struct *task)
 static __always_inline struct vm *meet_vm(__u64 kvm, __u32 tgid, struct task_struct *task, bool ran)
 {
 	struct vm *vm = bpf_map_lookup_elem(&vms, &kvm), new = {};
+	__u32 number;
 
-	if (!vm && is_target(tgid)) {
+	if (!vm && is_target(tgid) && next_vm < UT_NO_VM) {
+		number = __sync_fetch_and_add(&next_vm, 1);
 		new.tgid = tgid;
 		new.ran = ran;
 		new.told = ran ? PHASE_READING : PHASE_RUNNING;
-		new.id = __sync_fetch_and_add(&next_vm, 1);
+		new.id = number;
 		/* Another thread may be faster, or there are too many. */
-		if (new.id != UT_NO_VM && !bpf_map_update_elem(&vms, &kvm, &new, BPF_NOEXIST))
+		if (number < UT_NO_VM && !bpf_map_update_elem(&vms, &kvm, &new, BPF_NOEXIST))
 			count_vm(tgid, kvm);
 		vm = bpf_map_lookup_elem(&vms, &kvm);
 	}
@@ -1257,13 +1269,24 @@ int BPF_PROG(unsync_page, struct kvm_mmu_page *sp)
 	return 0;
 }
 
+static __always_inline __u64 *last_zapped(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&zapping, &zero);
+}
+
 SEC("?tp_btf/kvm_mmu_sync_page")
 int BPF_PROG(sync_page, struct kvm_mmu_page *sp)
 {
 	struct vcpu *c = this_vcpu();
+	__u64 *zapped = last_zapped();
 	struct who who;
-	struct vm *vm;
 
+	if (zapped && *zapped == (__u64)sp) {
+		*zapped = 0;
+		return 0;
+	}
 	/*
 	 * Only vCPUs sync. What fires elsewhere is a part of a zap; in a process with several VMs
 	 * nobody could say whose.
@@ -1273,11 +1296,6 @@ int BPF_PROG(sync_page, struct kvm_mmu_page *sp)
 	if (!sp || !find_who(&who, UT_HOST_SYNC))
 		return 0;
 	changes(who.kvm);
-	vm = known_vm(who.kvm);
-	if (vm && vm->zapping == (__u64)sp) {
-		vm->zapping = 0;
-		return 0;
-	}
 	if (c && c->resync_ns)
 		c->resync_pages++;
 	put_table(UT_HOST_SYNC, &who, sp);
@@ -1286,13 +1304,15 @@ int BPF_PROG(sync_page, struct kvm_mmu_page *sp)
 
 static __always_inline void zap(struct who *who, struct vm *vm, struct kvm_mmu_page *sp)
 {
+	__u64 *zapped = last_zapped();
+
 	if (sp->role.word & role_invalid) {
 		__sync_fetch_and_add(&vm->rezaps, 1);
 		return;
 	}
-	/* Pages are zapped under the VM's MMU lock, so one place to remember it is enough. */
 	changes(who->kvm);
-	vm->zapping = sp->unsync ? (__u64)sp : 0;
+	if (zapped)
+		*zapped = sp->unsync ? (__u64)sp : 0;
 	if (sp->unsync)
 		put_table(UT_PAGE_ZAP, who, sp);
 	else
@@ -1331,10 +1351,11 @@ int BPF_PROG(zap_page_tp, struct kvm_mmu_page *sp)
 	return 0;
 }
 
+/* May be the first that is heard of a vCPU since its thread ran another one. */
 SEC("?fentry/kvm_mmu_sync_roots")
 int BPF_PROG(sync_roots, struct kvm_vcpu *vcpu)
 {
-	struct vcpu *c = this_vcpu();
+	struct vcpu *c = enter(vcpu);
 
 	if (c) {
 		c->resync_ns = bpf_ktime_get_ns();
@@ -1546,6 +1567,7 @@ int BPF_PROG(destroy_vm, struct kvm *kvm)
 	__u64 key = (__u64)kvm;
 	struct vm *vm = known_vm(key);
 	struct rec_stats *r;
+	__u32 tgid;
 
 	if (!vm)
 		return 0;
@@ -1556,9 +1578,14 @@ int BPF_PROG(destroy_vm, struct kvm *kvm)
 		submit(r);
 	}
 	put_value(UT_VM_GONE, vm->id, UT_NO_VCPU, 0, 0);
-	uncount_vm(vm->tgid, key);
+	tgid = vm->tgid;
+	uncount_vm(tgid, key);
 	bpf_map_delete_elem(&vms, &key);
 	__sync_fetch_and_add(&vms_gone, 1);
+	/* A process that ends gives up its VMs after process_exit(). */
+	if (bpf_get_current_pid_tgid() >> 32 == tgid && guest_is_dying() &&
+	    !bpf_map_lookup_elem(&processes, &tgid))
+		bpf_map_delete_elem(&targets, &tgid);
 	return 0;
 }
 
