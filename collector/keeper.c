@@ -30,6 +30,14 @@ static int place(const char *from, const char *to, bool replace)
 	return rename(from, to) ? errno : 0;
 }
 
+static void remove_files(const char *temporary, const char *other)
+{
+	if (temporary)
+		unlink(temporary);
+	if (other)
+		unlink(other);
+}
+
 static void let_go_of_everything(int fd)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
@@ -69,10 +77,7 @@ static __attribute__((noreturn)) void keep(int fd, const char *temporary, const 
 		if (!answer)
 			temporary = NULL;
 	}
-	if (temporary)
-		unlink(temporary);
-	if (other)
-		unlink(other);
+	remove_files(temporary, other);
 	_exit(0);
 }
 
@@ -93,14 +98,19 @@ int keeper_start(struct keeper *k, const char *temporary, const char *final, boo
 {
 	int ends[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-		return ut_error_set(err, "cannot make a socket: %s", strerror(errno));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) {
+		ut_error_set(err, "cannot make a socket: %s", strerror(errno));
+		remove_files(temporary, other);
+		return -1;
+	}
 	k->pid = fork();
 	if (k->pid < 0) {
+		ut_error_set(err, "cannot fork: %s", strerror(errno));
 		k->pid = 0;
 		close(ends[0]);
 		close(ends[1]);
-		return ut_error_set(err, "cannot fork: %s", strerror(errno));
+		remove_files(temporary, other);
+		return -1;
 	}
 	if (!k->pid)
 		keep(ends[1], temporary, final, replace, other);

@@ -29,7 +29,7 @@ struct keeper {
  * The process ends with the caller, however that ends. It holds none of its files open, is in a
  * session of its own and keeps no capability but those to rename and remove files of others.
  *
- * Return: 0 or -1.
+ * Return: 0 or -1; then both files are removed, at the latest by keeper_end().
  */
 int keeper_start(struct keeper *k, const char *temporary, const char *final, bool replace,
 		 const char *other, struct ut_error *err);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,6 +54,22 @@ static int set_up(void **state)
 	put("socket", "socket");
 	unlink("final");
 	return 0;
+}
+
+static void leaves_nothing_if_it_cannot_start(void **state)
+{
+	struct rlimit before, none;
+	struct keeper k;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(keeper_start(&k, "temporary", "final", false, "socket", &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	expect("temporary", NULL);
+	expect("socket", NULL);
 }
 
 static void removes_what_was_not_placed(void **state)
@@ -170,6 +187,7 @@ static void marks_are_plain_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(leaves_nothing_if_it_cannot_start, set_up),
 		cmocka_unit_test_setup(removes_what_was_not_placed, set_up),
 		cmocka_unit_test_setup(places, set_up),
 		cmocka_unit_test_setup(replaces_only_if_asked, set_up),
