@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -58,11 +59,14 @@ static struct sockaddr_un address(const char *path)
 static int connect_to(const char *path)
 {
 	struct sockaddr_un to = address(path), from = { .sun_family = AF_UNIX };
+	const struct timeval patience = { .tv_sec = ANSWER_MS / 1000 };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), e;
 
 	if (fd < 0)
 		return -1;
+	/* One that is stopped takes no more marks than its queue holds. */
 	if (!bind(fd, (struct sockaddr *)&from, sizeof(from.sun_family)) &&
+	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) &&
 	    !connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		return fd;
 	e = errno;
