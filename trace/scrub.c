@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include "trace/scrub.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1117,7 +1118,8 @@ static bool keep_meta(const struct ut_scrub_options *o, const char *key)
 	return o->keep_texts && !strcmp(key, "workload");
 }
 
-static struct ut_writer *open_writer(const struct job *j, const char *path)
+/* @fd: of the file if it is open, else -1; closed in any case. */
+static struct ut_writer *open_writer(const struct job *j, const char *path, int fd)
 {
 	const struct ut_header *from = ut_reader_header(j->reader);
 	struct ut_meta *meta = calloc(from->n_meta + 1, sizeof(*meta));
@@ -1126,6 +1128,8 @@ static struct ut_writer *open_writer(const struct job *j, const char *path)
 
 	if (!meta) {
 		ut_error_set(j->err, "%s: out of memory", path);
+		if (fd >= 0)
+			close(fd);
 		return NULL;
 	}
 	for (size_t i = 0; i < from->n_meta; i++) {
@@ -1133,7 +1137,8 @@ static struct ut_writer *open_writer(const struct job *j, const char *path)
 			meta[header.n_meta++] = from->meta[i];
 	}
 	meta[header.n_meta++] = (struct ut_meta){ "scrubbed", "frames, addresses, texts" };
-	w = ut_writer_open(path, &header, j->err);
+	w = fd < 0 ? ut_writer_open(path, &header, j->err)
+		   : ut_writer_attach(fd, path, &header, j->err);
 	free(meta);
 	return w;
 }
@@ -1172,11 +1177,11 @@ static struct scrub *new_scrub(const struct ut_scrub_options *options,
 	return NULL;
 }
 
-static int write_result(struct job *j, const char *path)
+static int write_result(struct job *j, const char *path, int fd)
 {
 	int ret;
 
-	j->writer = open_writer(j, path);
+	j->writer = open_writer(j, path, fd);
 	if (!j->writer)
 		return -1;
 	ret = all_blocks(j, scrub_block);
@@ -1200,21 +1205,25 @@ static char *place_of(const char *out)
 static int write_beside(struct job *j, const char *out)
 {
 	char *place = place_of(out), *beside = NULL;
-	int ret;
+	int fd, ret = -1;
 
 	if (!place)
-		return write_result(j, out);
-	if (asprintf(&beside, "%s.part", place) < 0) {
+		return write_result(j, out, -1);
+	if (asprintf(&beside, "%s.XXXXXX", place) < 0) {
 		free(place);
 		return ut_error_set(j->err, "%s: out of memory", out);
 	}
-	ret = write_result(j, beside);
-	if (!ret && rename(beside, place)) {
-		ret = ut_error_set(j->err, "%s: cannot be created: %m", out);
-		unlink(beside);
-	} else if (ret && j->writer) {
-		unlink(beside);
+	fd = mkostemp(beside, O_CLOEXEC);
+	if (fd < 0) {
+		ut_error_set(j->err, "%s: cannot create: %m", out);
+		goto out;
 	}
+	ret = write_result(j, out, fd);
+	if (!ret && rename(beside, place))
+		ret = ut_error_set(j->err, "%s: cannot create: %m", out);
+	if (ret)
+		unlink(beside);
+out:
 	free(beside);
 	free(place);
 	return ret;
