@@ -158,6 +158,21 @@ static void make_vm(struct vm *vm)
 	vm->over = false;
 }
 
+/* Long mode must be something that the CPU has. */
+static void set_cpuid(int fd)
+{
+	struct kvm_cpuid2 *cpuid;
+	unsigned int room = 256;
+
+	cpuid = calloc(1, sizeof(*cpuid) + room * sizeof(cpuid->entries[0]));
+	if (!cpuid)
+		die("out of memory");
+	cpuid->nent = room;
+	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) || ioctl(fd, KVM_SET_CPUID2, cpuid))
+		die("cannot tell the vCPU what it is: %s", strerror(errno));
+	free(cpuid);
+}
+
 static void set_registers(int fd, unsigned int number)
 {
 	struct kvm_sregs sregs;
@@ -235,6 +250,7 @@ static void *run_vcpu(void *arg)
 	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (run == MAP_FAILED)
 		die("cannot map a vCPU: %s", strerror(errno));
+	set_cpuid(fd);
 	set_registers(fd, vcpu->number);
 	while (!vm->over) {
 		if (ioctl(fd, KVM_RUN, 0)) {

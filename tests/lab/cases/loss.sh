@@ -15,7 +15,7 @@ check_losses()
 	unsync info "$file" >info.txt
 	holds "$name: info warns" grep -q '^LOST' info.txt
 	ends "$name: replay warns" 0 '^unsync: warning: .*lost' \
-		unsync replay --no-measure -o "$file.result" --model kvm "$file"
+		unsync replay --no-measure -o "$file.result" --model unsync-bitmap "$file"
 	holds "$name: the page warns" unsync plot "$file.result" -o "$file.page"
 	holds "$name: the page does say so" grep -qri 'lost' "$file.page"
 }
