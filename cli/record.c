@@ -231,12 +231,17 @@ static int keep_in_step(struct recording *r, pid_t pid)
 	return 0;
 }
 
+static int place(struct recording *r)
+{
+	return output_place(&r->output, r->opt->output, &r->keeper, &r->err);
+}
+
 static int take_event(void *arg, const struct ut_event *e)
 {
 	struct recording *r = arg;
 
-	if (e->kind == UT_VM && (output_place(&r->output, r->opt->output, &r->keeper, &r->err) ||
-				 keep_in_step(r, (pid_t)e->text.value)))
+	/* While it starts, much may still fail; then there shall be no file. */
+	if (e->kind == UT_VM && (keep_in_step(r, (pid_t)e->text.value) || (r->started && place(r))))
 		return -1;
 	if (!within_size(r, e)) {
 		r->counts.cut++;
@@ -273,15 +278,12 @@ static int take_exit(void *arg, const struct exit_key *key, const struct exit_su
 static int take_mark(void *arg, const char *text, size_t len, struct ut_error *err)
 {
 	struct recording *r = arg;
-	struct ut_event e = { .kind = UT_MARK, .vm = UT_NO_VM, .vcpu = UT_NO_VCPU };
+	const struct ut_event e = { .kind = UT_MARK, .text.len = (uint16_t)len };
 
-	e.text.text = text;
-	e.text.len = (uint16_t)len;
 	if (capture_poll(r->capture, 0, &r->err) == 0) {
-		e.time = now_ns() - r->start;
 		if (!within_size(r, &e))
 			return ut_error_set(err, "it has reached its largest size");
-		if (!take_event(r, &e))
+		if (!assembler_mark(r->assembler, now_ns(), text, len))
 			return 0;
 	}
 	*err = r->err;
@@ -446,6 +448,8 @@ static int run(struct recording *r)
 {
 	uint64_t now = now_ns(), next = now + SECOND;
 
+	if (r->counts.seen && place(r))
+		return -1;
 	while (!is_over(r, now)) {
 		wait_for_work(r, now);
 		if (capture_poll(r->capture, 0, &r->err))

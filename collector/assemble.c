@@ -157,6 +157,15 @@ int assembler_stat(struct assembler *a, uint64_t now, const char *name, uint64_t
 	return emit_stat(a, &e, name, value, true);
 }
 
+int assembler_mark(struct assembler *a, uint64_t now, const char *text, size_t len)
+{
+	struct ut_event e = event_at(a, now, UT_MARK, UT_NO_VM, UT_NO_VCPU);
+
+	e.text.text = text;
+	e.text.len = (uint16_t)len;
+	return emit(a, &e);
+}
+
 /* ---- VMs and losses ---- */
 
 static struct vm *need_vm(struct assembler *a, unsigned int id)

@@ -76,6 +76,14 @@ int assembler_lost(struct assembler *a, uint64_t now, unsigned int cause, unsign
 int assembler_stat(struct assembler *a, uint64_t now, const char *name, uint64_t value);
 
 /**
+ * assembler_mark() - add a text of the user's (one UT_MARK); later records come later
+ * @now: time of the event, CLOCK_MONOTONIC, ns
+ * @text: not terminated; only used during the call
+ * @len: its bytes, as ut_event_check() allows them
+ */
+int assembler_mark(struct assembler *a, uint64_t now, const char *text, size_t len);
+
+/**
  * assembler_counts() - what was counted so far; owned by the assembler
  *
  * @silent counts words of tables that had changed although none of their shadow pages was out of

@@ -915,6 +915,17 @@ static void walk_without_registers_is_not_compared(void **state)
 	EXPECT(UT_FAULT);
 }
 
+static void mark_is_never_later_than_what_follows(void **state)
+{
+	(void)state;
+	now += 1000;
+	assert_int_equal(assembler_mark(a, now, "here", 4), 0);
+	now -= 500;
+	value(UT_INVLPG, 0x1000, 0);
+	EXPECT(UT_MARK, UT_INVLPG);
+	assert_true(seen[1].time >= seen[0].time);
+}
+
 static void counters_have_names(void **state)
 {
 	struct rec_stats r = { .head = head(REC_VM_STATS) };
@@ -1018,6 +1029,7 @@ int main(void)
 		TEST(registers_from_outside_count_less),
 		TEST(counters_are_told_where_the_trace_begins),
 		TEST(vms_are_kept_apart),
+		TEST(mark_is_never_later_than_what_follows),
 		TEST(counters_have_names),
 		TEST(vm_that_ends_leaves_nothing),
 		TEST(nonsense_is_survived),
