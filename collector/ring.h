@@ -164,14 +164,14 @@ struct rec_stats {
 
 /* What was lost and not told yet, by kind. */
 struct losses {
+	uint32_t pending; /* there are some */
 	uint32_t counts[REC_KINDS];
 };
 
 /* A VM's rate: records are due one interval after the other; next is when the next one is. */
 struct rate {
 	uint64_t next;
-	uint32_t closed;  /* none is taken before the next is due */
-	uint32_t pending; /* some were dropped */
+	uint32_t closed; /* none is taken before the next is due */
 	struct losses dropped;
 };
 

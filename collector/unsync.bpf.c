@@ -221,15 +221,20 @@ static __always_inline void init_head(struct rec_head *head, __u32 kind, __u32 v
 static __always_inline void note_loss(struct losses *losses, __u32 kind)
 {
 	__sync_fetch_and_add(&losses->counts[kind & (REC_KINDS - 1)], 1);
+	*(volatile __u32 *)&losses->pending = 1;
 	losses_pending = true;
 }
 
 static __always_inline bool tell_losses(struct losses *losses, __u32 cause, __u32 vm)
 {
-	struct rec_lost *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+	struct rec_lost *r;
 
+	if (!losses->pending)
+		return true;
+	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
 	if (!r)
 		return false;
+	*(volatile __u32 *)&losses->pending = 0;
 	init_head(&r->head, UT_LOST, vm, UT_NO_VCPU);
 	r->cause = cause;
 	r->pad = 0;
@@ -273,15 +278,11 @@ static __noinline int within_rate(__u32 vm, __u32 kind)
 		rate->closed = 0;
 	if (rate->closed) {
 		__sync_fetch_and_add(&rate->dropped.counts[kind & (REC_KINDS - 1)], 1);
-		rate->pending = 1;
+		*(volatile __u32 *)&rate->dropped.pending = 1;
 		return 0;
 	}
 	__sync_fetch_and_add(&rate->next, rate_interval);
-	if (rate->pending) {
-		rate->pending = 0;
-		if (!tell_losses(&rate->dropped, UT_LOST_RATE, vm))
-			rate->pending = 1;
-	}
+	tell_losses(&rate->dropped, UT_LOST_RATE, vm);
 	return 1;
 }
 
