@@ -542,6 +542,31 @@ int capture_losses(struct capture *c, bool final,
 	return tell_dropped(c, lost, arg);
 }
 
+/* All elements at once: there are many, and nearly all of them are unused. */
+static int near_exits(struct capture *c,
+		      int (*add)(void *arg, const struct exit_key *key, const struct exit_sum *sum),
+		      void *arg)
+{
+	const struct bpf_map *map = c->skel->maps.near_exits;
+	uint32_t n = bpf_map__max_entries(map), batch;
+	struct exit_entry *entries = calloc(n, sizeof(*entries));
+	uint32_t *keys = calloc(n, sizeof(*keys));
+	int r = 0;
+
+	/* What ends the loop is that there are no more, which is reported as an error. */
+	if (!entries || !keys ||
+	    (bpf_map_lookup_batch(bpf_map__fd(map), NULL, &batch, keys, entries, &n, NULL) &&
+	     errno != ENOENT))
+		n = 0;
+	for (uint32_t i = 0; i < n && !r; i++) {
+		if (entries[i].sum.count)
+			r = add(arg, &entries[i].key, &entries[i].sum);
+	}
+	free(entries);
+	free(keys);
+	return r;
+}
+
 int capture_exits(struct capture *c,
 		  int (*add)(void *arg, const struct exit_key *key, const struct exit_sum *sum),
 		  void *arg)
@@ -555,6 +580,7 @@ int capture_exits(struct capture *c,
 	values = calloc((size_t)cpus, sizeof(*values));
 	if (!values)
 		return 0;
+	r = near_exits(c, add, arg);
 	while (!r && !bpf_map_get_next_key(fd, previous, &key)) {
 		previous = &key;
 		if (bpf_map_lookup_elem(fd, &key, values))

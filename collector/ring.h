@@ -194,4 +194,12 @@ struct exit_sum {
 	uint64_t ns;
 };
 
+/* An element of the array of exits: unused if its count is 0. */
+#define REC_NEAR_EXITS 16u /* for each vCPU */
+struct exit_entry {
+	struct exit_key key;
+	uint32_t pad;
+	struct exit_sum sum;
+};
+
 #endif

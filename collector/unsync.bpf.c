@@ -66,6 +66,13 @@ struct fault {
 	__u64 ad[AD_MAX]; /* accessed and dirty bits that its walk set: see note_ad() */
 };
 
+/* A stretch of guest memory. */
+struct slot {
+	__u64 set, generation; /* the VM's slots as they were, address and number */
+	__u64 base, pages;     /* in frames */
+	__u64 addr;	       /* in the VM's process */
+};
+
 struct vcpu {
 	__u32 tid; /* of a near one: whose it is; 0 nobody's yet, FREED nobody's any more */
 	__u32 pad;
@@ -81,6 +88,7 @@ struct vcpu {
 	bool state_known; /* the registers above are as told */
 	bool invpcid;	  /* an INVPCID of type 1 is being executed */
 	__u8 told;	  /* enum phase: up to which one its counters were told */
+	struct slot slot; /* the last that was looked for */
 	struct fault fault;
 };
 
@@ -168,6 +176,17 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } zapping SEC(".maps");
+
+/*
+ * Exits of the vCPUs that have a place in near_vcpus, at that place times REC_NEAR_EXITS plus the low
+ * bits of the reason. Whoever comes first keeps it, the others are below.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NEAR_VCPUS *REC_NEAR_EXITS);
+	__type(key, __u32);
+	__type(value, struct exit_entry);
+} near_exits SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -531,6 +550,7 @@ static __always_inline bool has_several_vms(void)
 
 /* Who causes an event that names neither VM nor vCPU. */
 struct who {
+	struct vcpu *c; /* whose thread it is, if it is a vCPU of that VM */
 	__u64 kvm;
 	__u16 vm, vcpu;
 };
@@ -544,6 +564,7 @@ static __always_inline bool find_who(struct who *who, __u32 kind)
 	__u64 kvm;
 
 	if (c) {
+		who->c = c;
 		who->kvm = c->kvm;
 		who->vm = c->vm;
 		who->vcpu = c->id;
@@ -560,6 +581,7 @@ static __always_inline bool find_who(struct who *who, __u32 kind)
 			note_loss(&astray, kind);
 		return false;
 	}
+	who->c = NULL;
 	who->kvm = kvm;
 	who->vm = vm->id;
 	who->vcpu = UT_NO_VCPU;
@@ -743,36 +765,57 @@ int BPF_PROG(hv_flush_tlb_ex)
 
 /* ---- guest memory ---- */
 
-/* Where the VM's process has a guest frame mapped; 0 if nowhere. */
-static __noinline __u64 find_frame(__u64 kvm, __u64 gfn, __u32 smm)
+/* The slot of that set with this frame; false if there is none. */
+static __noinline bool find_slot(struct slot *s, __u64 gfn)
+{
+	__u64 in_slot = bpf_core_field_offset(struct kvm_memory_slot, gfn_node);
+	struct kvm_memslots *slots = (void *)s->set;
+	struct kvm_memory_slot *slot;
+	struct rb_node *node;
+
+	in_slot += (BPF_CORE_READ(slots, node_idx) & 1) * bpf_core_type_size(struct rb_node);
+	node = BPF_CORE_READ(slots, gfn_tree.rb_node);
+	for (int i = 0; i < SLOT_TREE_DEPTH && node; i++) {
+		slot = (void *)node - in_slot;
+		s->base = BPF_CORE_READ(slot, base_gfn);
+		s->pages = BPF_CORE_READ(slot, npages);
+		if (gfn < s->base) {
+			node = BPF_CORE_READ(node, rb_left);
+		} else if (gfn >= s->base + s->pages) {
+			node = BPF_CORE_READ(node, rb_right);
+		} else {
+			s->addr = BPF_CORE_READ(slot, userspace_addr);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Where the VM's process has a guest frame mapped; 0 if nowhere. @c: a vCPU of the VM, which
+ * remembers the slot, or NULL. Every change of slots makes another set or another generation.
+ */
+static __always_inline __u64 find_frame(struct vcpu *c, __u64 kvm, __u64 gfn, __u32 smm)
 {
 	__u64 where = kvm + bpf_core_field_offset(struct kvm, memslots);
-	__u64 in_slot = bpf_core_field_offset(struct kvm_memory_slot, gfn_node);
-	struct kvm_memory_slot *slot;
 	struct kvm_memslots *slots;
-	struct rb_node *node;
-	__u64 base, pages;
+	struct slot s = {};
 
 	/* The second address space is for system management mode, if the kernel has one. */
 	if (smm && bpf_core_field_size(struct kvm, memslots) > sizeof(void *))
 		where += sizeof(void *);
 	if (bpf_probe_read_kernel(&slots, sizeof(slots), (void *)where))
 		return 0;
-	in_slot += (BPF_CORE_READ(slots, node_idx) & 1) * bpf_core_type_size(struct rb_node);
-	node = BPF_CORE_READ(slots, gfn_tree.rb_node);
-	for (int i = 0; i < SLOT_TREE_DEPTH && node; i++) {
-		slot = (void *)node - in_slot;
-		base = BPF_CORE_READ(slot, base_gfn);
-		pages = BPF_CORE_READ(slot, npages);
-		if (gfn < base) {
-			node = BPF_CORE_READ(node, rb_left);
-		} else if (gfn >= base + pages) {
-			node = BPF_CORE_READ(node, rb_right);
-		} else {
-			return BPF_CORE_READ(slot, userspace_addr) + ((gfn - base) << PAGE_SHIFT);
-		}
-	}
-	return 0;
+	s.set = (__u64)slots;
+	s.generation = BPF_CORE_READ(slots, generation);
+	if (c && c->slot.set == s.set && c->slot.generation == s.generation &&
+	    gfn - c->slot.base < c->slot.pages)
+		return c->slot.addr + ((gfn - c->slot.base) << PAGE_SHIFT);
+	if (!find_slot(&s, gfn))
+		return 0;
+	if (c)
+		c->slot = s;
+	return s.addr + ((gfn - s.base) << PAGE_SHIFT);
 }
 
 /* ---- faults ---- */
@@ -915,7 +958,7 @@ static __always_inline bool is_walk_of(struct vcpu *c, __u64 gva, __u32 access)
 static __always_inline bool read_entry(struct vcpu *c, __u64 gpa, void *const *where, __u16 error,
 				       void *to, __u32 size)
 {
-	__u64 addr = find_frame(c->kvm, gpa >> PAGE_SHIFT, 0);
+	__u64 addr = find_frame(c, c->kvm, gpa >> PAGE_SHIFT, 0);
 	void *entry;
 
 	if (!addr || bpf_probe_read_kernel(&entry, sizeof(entry), where))
@@ -1218,7 +1261,7 @@ static __always_inline void put_table(__u32 kind, struct who *who, struct kvm_mm
 	struct rec_table *r;
 	__u64 addr;
 
-	addr = find_frame(who->kvm, sp->gfn, sp->role.word & role_smm);
+	addr = find_frame(who->c, who->kvm, sp->gfn, sp->role.word & role_smm);
 	r = RESERVE(struct rec_table, kind, who->vm, who->vcpu);
 	if (!r)
 		return;
@@ -1332,8 +1375,10 @@ int BPF_PROG(zap_page, struct kvm *kvm, struct kvm_mmu_page *sp)
 		return 0;
 	c = this_vcpu();
 	who.vm = vm->id;
-	if (c && c->kvm == who.kvm)
+	if (c && c->kvm == who.kvm) {
+		who.c = c;
 		who.vcpu = c->id;
+	}
 	zap(&who, vm, sp);
 	return 0;
 }
@@ -1436,6 +1481,25 @@ int BPF_PROG(vm_exit_tp, struct kvm_vcpu *vcpu, __u32 isa)
 	return 0;
 }
 
+static __always_inline struct exit_sum *near_exit(struct vcpu *c, const struct exit_key *key)
+{
+	__u32 at = (c->tid & (NEAR_VCPUS - 1)) * REC_NEAR_EXITS;
+	struct exit_entry *e;
+
+	if (!c->tid)
+		return NULL;
+	at += key->reason & (REC_NEAR_EXITS - 1);
+	e = bpf_map_lookup_elem(&near_exits, &at);
+	if (!e)
+		return NULL;
+	if (!e->sum.count)
+		e->key = *key;
+	return e->key.vm == key->vm && e->key.vcpu == key->vcpu && e->key.reason == key->reason &&
+			       e->key.isa == key->isa
+		       ? &e->sum
+		       : NULL;
+}
+
 static __always_inline void count_exit(struct vcpu *c)
 {
 	struct exit_key key = {
@@ -1451,7 +1515,9 @@ static __always_inline void count_exit(struct vcpu *c)
 		return;
 	first.ns = bpf_ktime_get_ns() - c->exit_ns;
 	c->exit_ns = 0;
-	sum = bpf_map_lookup_elem(&exits, &key);
+	sum = near_exit(c, &key);
+	if (!sum)
+		sum = bpf_map_lookup_elem(&exits, &key);
 	if (sum) {
 		sum->count++;
 		sum->ns += first.ns;
@@ -1724,7 +1790,7 @@ static __always_inline void copy_page(struct page_copy *p, struct kvm *kvm)
 	p->role = BPF_CORE_READ(sp, role.word);
 	p->flags = BPF_CORE_READ(sp, unsync) ? REC_PAGE_UNSYNC : 0;
 	p->table = !(p->role & (role_direct | role_passthrough));
-	p->addr = p->table ? find_frame((__u64)kvm, p->gfn, p->role & role_smm) : 0;
+	p->addr = p->table ? find_frame(NULL, (__u64)kvm, p->gfn, p->role & role_smm) : 0;
 	/* Zapped, or given up: no longer to be found by KVM itself. */
 	p->skip = p->role & role_invalid ||
 		  BPF_CORE_READ(sp, mmu_valid_gen) != BPF_CORE_READ(kvm, arch.mmu_valid_gen);
