@@ -62,7 +62,7 @@ start_guest --pace 0
 env --default-signal=INT unsync record -q -o - -p "$guest_pid" >pipe 2>err </dev/null &
 rec_pid=$!
 is_blocked() { [[ $(<"/proc/$rec_pid/wchan") == *pipe_write* ]]; }
-holds "second SIGINT: the pipe is full" within 30 is_blocked
+holds "second SIGINT: the pipe is full" within 90 is_blocked
 kill -INT $rec_pid
 sleep 1
 holds "second SIGINT: the first one waits for the pipe" kill -0 $rec_pid
