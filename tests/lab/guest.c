@@ -9,7 +9,7 @@
  *	-name TEXT	for `unsync record --vm`; nothing else is done with it
  *	--beat FILE	where the number of rounds so far is kept, for a test to see it grow
  *	--rounds N	each first vCPU ends after so many (default: never)
- *	--pace US	rest after each round, microseconds (default: 1000)
+ *	--pace US	rest after each round, microseconds (default: 8000)
  *	--vms N		VMs at a time, in this process (default: 1)
  *	--lives N	VMs that follow one another in each place (default: 1)
  *	--vcpus N	of each VM (default: 1)
@@ -105,11 +105,11 @@ struct vm {
 	struct vcpu vcpus[MAX_VCPUS];
 };
 
-static unsigned long long rounds_wanted, pace = 1000, n_vms = 1, lives = 1, n_vcpus = 1, late, hide;
+static unsigned long long rounds_wanted, pace = 8000, n_vms = 1, lives = 1, n_vcpus = 1, late, hide;
 static int kvm, beat = -1;
 static atomic_ullong beats;
 
-static void die(const char *format, ...)
+static _Noreturn void die(const char *format, ...)
 {
 	va_list args;
 
