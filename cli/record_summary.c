@@ -160,7 +160,7 @@ static double seconds_of(struct timeval t)
 
 static void print_cost(const struct record_summary *s)
 {
-	double mib = 1 << 20, ring = (double)s->opt->ring_bytes / mib;
+	double mib = 1 << 20, ring = (double)s->opt->ring_bytes / mib, memory;
 	struct rusage use;
 
 	if (getrusage(RUSAGE_SELF, &use))
@@ -170,9 +170,12 @@ static void print_cost(const struct record_summary *s)
 		seconds_of(use.ru_stime));
 	if (s->bpf_ns)
 		fprintf(stderr, ", its BPF programs %.2f s", (double)s->bpf_ns / (double)SECOND);
-	/* The ring is there once, but mapped twice in a row, so that no record is cut at its end. */
-	fprintf(stderr, ", and at most %.1f MiB of memory, %.1f of it the ring\n",
-		(double)use.ru_maxrss / 1024 - ring, ring);
+	/* A ring that was filled is there once, but mapped, and counted, twice in a row. */
+	memory = (double)use.ru_maxrss / 1024;
+	if (memory > 2 * ring)
+		memory -= ring;
+	fprintf(stderr, ", and at most %.1f MiB of memory; the ring may take %.1f of it\n", memory,
+		ring);
 }
 
 void summary_print(const struct record_summary *s)
