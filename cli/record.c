@@ -20,7 +20,7 @@
 
 /* Of --max-size: for what a capture tells of itself at its end; and for what is still in the ring. */
 #define SIZE_FOR_END(size) ((size) / 8 < 128u << 10 ? (size) / 8 : 128u << 10)
-#define SIZE_FOR_RING(size) ((size) / 16 < 4u << 20 ? (size) / 16 : 4u << 20)
+#define SIZE_FOR_RING(size) ((size) / 8 < 4u << 20 ? (size) / 8 : 4u << 20)
 #define WORTH_A_BLOCK 256 /* events */
 
 struct recording {

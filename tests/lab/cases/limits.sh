@@ -29,9 +29,9 @@ ends "with the kernel's statistics" 0 ', its BPF programs [0-9.]+ s, ' \
 sysctl -q kernel.bpf_stats_enabled=0
 
 ends "--max-size" 0 'size.utrace: .*, 0 lost; ended by --max-size' \
-	unsync record --max-size 256k -o size.utrace --vm busy
+	unsync record --max-size 512k -o size.utrace --vm busy
 whole size.utrace
-holds "--max-size: not above it, nor far below" size_within size.utrace 150000 262144
+holds "--max-size: not above it, nor far below" size_within size.utrace 300000 524288
 holds "--max-size and --quiet" unsync record -q --max-size 256k -o quiet.utrace --vm busy
 holds "--quiet says nothing" test ! -s err
 
