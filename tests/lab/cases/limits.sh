@@ -32,7 +32,7 @@ ends "--max-size" 0 'size.utrace: .*, 0 lost; ended by --max-size' \
 	unsync record --max-size 512k -o size.utrace --vm busy
 whole size.utrace
 holds "--max-size: not above it, nor far below" size_within size.utrace 300000 524288
-holds "--max-size and --quiet" unsync record -q --max-size 256k -o quiet.utrace --vm busy
+holds "--max-size and --quiet" unsync record -q --max-size 512k -o quiet.utrace --vm busy
 holds "--quiet says nothing" test ! -s err
 
 ends "no guest in a time" 1 "^unsync: no virtual machine was seen.*'sleep' goes on as" \
