@@ -118,19 +118,6 @@ struct descent {
 	unsigned int level;
 };
 
-static uint32_t narrowed(const struct descent *d, uint64_t gpte)
-{
-	uint32_t access = d->access;
-
-	if (!(gpte & UT_PTE_W))
-		access &= ~UT_ROLE_WRITE;
-	if (!(gpte & UT_PTE_U))
-		access &= ~UT_ROLE_USER;
-	if ((d->mode & UT_ROLE_EFER_NX) && (gpte & UT_PTE_NX))
-		access &= ~UT_ROLE_EXEC;
-	return access;
-}
-
 /*
  * Go down one level to the page (gfn, role), linking it if need be. An entry that leads elsewhere is
  * replaced, as mainline does since 7.1. False: a page on the way went; begin again.
@@ -166,7 +153,7 @@ static bool descend_guest(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct
 
 		if (mmu->model->page_used)
 			mmu->model->page_used(mmu, d->page);
-		d->access = narrowed(d, gpte);
+		d->access = um_narrowed(d->mode, d->access, gpte);
 		if (!step(mmu, vcpu, d, f->gva, (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT,
 			  d->mode | d->access | (d->level - 1)))
 			return false;
@@ -212,7 +199,7 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 
 	if (!descend_guest(mmu, vcpu, f, &d))
 		return FILL_AGAIN;
-	access = narrowed(&d, gpte);
+	access = um_narrowed(d.mode, d.access, gpte);
 	if (!dirty)
 		access &= ~UT_ROLE_WRITE;
 	if (!descend_direct(mmu, vcpu, f, &d, gfn, access))
@@ -249,6 +236,7 @@ static bool root_fits(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 /* Fill the shadow. False: the access is a write that must be emulated. */
 static bool fault_exit(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
 {
+	bool prefilled = mmu->model->prefilled && mmu->model->prefilled(mmu, vcpu, f);
 	struct um_frame *target = NULL;
 	enum fill result = FILL_AGAIN;
 
@@ -262,7 +250,7 @@ static bool fault_exit(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut
 		target->announced = true;
 		return false;
 	}
-	mmu->count[UM_exit_fault]++;
+	mmu->count[prefilled ? UM_faults_prefilled : UM_exit_fault]++;
 	return true;
 }
 
@@ -281,10 +269,13 @@ void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f
 		mmu->count[UM_faults_spared]++;
 		return;
 	}
-	if (f->outcome == UT_OUT_REFLECTED)
+	if (f->outcome == UT_OUT_REFLECTED) {
 		mmu->count[UM_exit_reflect]++;
-	else if (!fault_exit(mmu, vcpu, f))
+		if (mmu->model->fault_reflected)
+			mmu->model->fault_reflected(mmu, vcpu, f);
+	} else if (!fault_exit(mmu, vcpu, f)) {
 		return;
+	}
 	if (mmu->model->fault_done)
 		mmu->model->fault_done(mmu, vcpu);
 }

@@ -84,6 +84,26 @@ void um_mmu_observe(struct um_mmu *mmu, uint64_t (*clock)(void),
 	s->resync_ctx = ctx;
 }
 
+void um_mmu_watch(struct um_mmu *mmu,
+		  void (*happens)(void *ctx, enum um_happening what, const struct um_page *page),
+		  void *ctx)
+{
+	struct um_shadow *s = um_shadow(mmu);
+
+	s->happens = happens;
+	s->happens_ctx = ctx;
+}
+
+const struct um_page *um_mmu_oldest(const struct um_mmu *mmu)
+{
+	return um_shadow(mmu)->oldest;
+}
+
+const struct um_frame *um_mmu_frame(const struct um_mmu *mmu, uint64_t gfn)
+{
+	return um_frame_find(&um_shadow(mmu)->frames, gfn);
+}
+
 void um_bookkeeping(struct um_mmu *mmu, int64_t bytes)
 {
 	struct um_shadow *s = um_shadow(mmu);
@@ -236,6 +256,14 @@ static void on_flush(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_e
  * to it was counted already; a write without a fault of its own (known by its net effect) may find
  * the model willing to let the table go.
  */
+static void silent_write(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			 const struct ut_write *w)
+{
+	mmu->count[UM_writes_silent]++;
+	if (frame && frame->n_pages && mmu->model->table_changed)
+		mmu->model->table_changed(mmu, vcpu, frame, w);
+}
+
 static void on_write(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_write *w)
 {
 	struct um_frame *frame = um_frame_find(&um_shadow(mmu)->frames, w->gfn);
@@ -243,20 +271,20 @@ static void on_write(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_w
 
 	mmu->count[UM_writes]++;
 	if (!frame || !frame->table) {
-		mmu->count[UM_writes_silent]++;
+		silent_write(mmu, vcpu, NULL, w);
 		return;
 	}
 	um_frame_write(frame, w->offset, w->size, w->val);
 	announced = frame->announced;
 	frame->announced = false;
 	if (!frame->n_synced) {
-		mmu->count[UM_writes_silent]++;
+		silent_write(mmu, vcpu, frame, w);
 		return;
 	}
 	if (!announced) {
 		mmu->count[UM_exit_table_write]++;
 		if (mmu->model->want_writable(mmu, vcpu, frame, true, false) == UM_WRITABLE) {
-			mmu->count[UM_writes_silent]++;
+			silent_write(mmu, vcpu, frame, w);
 			return;
 		}
 	}
@@ -424,6 +452,15 @@ void um_mmu_event(struct um_mmu *mmu, const struct ut_event *e)
 }
 
 /* ---- options ---- */
+
+static size_t count_own(const struct um_model *model)
+{
+	size_t n = 0;
+
+	while (model->counters && model->counters[n].name)
+		n++;
+	return n;
+}
 
 static size_t count_options(const struct um_model *model)
 {
@@ -607,6 +644,11 @@ struct um_mmu *um_mmu_create(const struct um_model *model, const char *options, 
 			goto fail;
 		}
 	}
+	s->pub.own = calloc(count_own(model) + 1, sizeof(uint64_t));
+	if (!s->pub.own) {
+		snprintf(error, error_len, "out of memory");
+		goto fail;
+	}
 	if (model->create && model->create(&s->pub)) {
 		snprintf(error, error_len, "%s", s->failed ? s->failure : "the model refused");
 		goto fail;
@@ -644,5 +686,6 @@ void um_mmu_destroy(struct um_mmu *mmu)
 	free(s->pages);
 	free(s->free_ids);
 	free(mmu->state);
+	free(mmu->own);
 	free(s);
 }

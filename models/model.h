@@ -90,7 +90,8 @@
 	X(unmodelled_faults, "faults in a paging mode that the shadow MMU does not model")         \
 	X(unsync_peak, "most tables out of sync at once")                                          \
 	X(pages_peak, "most shadow pages at once")                                                 \
-	X(bookkeeping_peak, "bytes of the design's own bookkeeping at peak")
+	X(bookkeeping_peak, "bytes of the design's own bookkeeping at peak")                       \
+	X(faults_prefilled, "faults spared because the design had filled the entry by itself")
 
 enum um_counter {
 #define X(name, help) UM_##name,
@@ -124,6 +125,7 @@ struct um_mmu {
 	const struct um_model *model;
 	void *state; /* the model's: state_bytes bytes, zeroed */
 	uint64_t count[UM_COUNTER_END];
+	uint64_t *own;	     /* the model's own counters, in the order of its table */
 	uint32_t unsync_now; /* tables out of sync */
 };
 
@@ -136,6 +138,7 @@ struct um_parent {
 struct um_page {
 	uint64_t gfn;
 	uint32_t role;	  /* UT_ROLE_* */
+	uint32_t space;	  /* um_vcpu.space of the vCPU that it was made for */
 	uint32_t id;	  /* um_page_by_id() */
 	uint64_t *spt;	  /* UM_ENTRIES shadow entries */
 	uint32_t present; /* of these, present */
@@ -170,7 +173,8 @@ struct um_vcpu {
 	uint16_t id; /* as the trace numbers it */
 	uint64_t cr0, cr3, cr4, efer;
 	struct um_page *root; /* NULL until the first fault after a change of mode or root */
-	void *priv;	      /* the model's: vcpu_bytes bytes, zeroed at first use */
+	uint32_t space; /* the model's: vCPUs of another space have shadow pages of their own */
+	void *priv;	/* the model's: vcpu_bytes bytes, zeroed at first use */
 };
 
 /* One finished resync, for the clock's owner. */
@@ -181,6 +185,20 @@ struct um_resync {
 	uint32_t changed;  /* of these, not kept */
 	uint32_t unsync;   /* tables out of sync when it began */
 	uint64_t ticks;	   /* of the clock; 0 if no clock was set */
+};
+
+/* What um_mmu_watch() tells of. */
+enum um_happening {
+	UM_WENT_UNSYNC, /* a page went out of sync */
+	UM_GETS_SYNCED, /* a page is about to be compared with the guest's table */
+	UM_IS_CREATED,
+	UM_IS_ZAPPED,
+};
+
+/* A counter that only this model has; results show it under the model's name. */
+struct um_own_counter {
+	const char *name; /* small letters, digits, underscores */
+	const char *help;
 };
 
 enum um_option_type { UM_OPT_NUMBER, UM_OPT_BOOL, UM_OPT_CHOICE };
@@ -209,13 +227,19 @@ struct um_model {
 	uint32_t abi;	/* UM_ABI */
 	uint32_t size;	/* sizeof(struct um_model) */
 	const char *name;
-	const char *summary;		 /* one line */
-	const struct um_option *options; /* ends with a NULL name; NULL: none */
+	const char *summary;		       /* one line */
+	const struct um_option *options;       /* ends with a NULL name; NULL: none */
+	const struct um_own_counter *counters; /* ends with a NULL name; NULL: none */
 	size_t state_bytes, page_bytes,
 		vcpu_bytes; /* private memory: instance, shadow page, vCPU */
 
 	/* true: no shadow paging at all; only guest memory is kept. For the harness's own cost. */
 	bool no_shadow;
+	/*
+	 * true: the guest's tables are never write-protected, so no write to one exits and
+	 * want_writable() and table_written() are never called; see table_changed().
+	 */
+	bool no_protect;
 
 	/* Options are set (um_option_*()); prepare the state. Return 0, or -1 with um_fail(). */
 	int (*create)(struct um_mmu *mmu);
@@ -256,6 +280,21 @@ struct um_model {
 	 */
 	void (*table_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			      const struct ut_write *w);
+
+	/*
+	 * A write to a frame with shadow pages that did not exit: guest memory is already changed. No
+	 * hypervisor could know; for bounds, and for what the design finds out later at a cost.
+	 */
+	void (*table_changed)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			      const struct ut_write *w);
+
+	/*
+	 * The shadow does not permit an access that the recorded host filled. Had the design filled the
+	 * entry by itself before? Then the fault fills it all the same, but no exit is counted.
+	 */
+	bool (*prefilled)(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f);
+	/* A fault that the guest's own tables cause was reflected into the guest. */
+	void (*fault_reflected)(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f);
 
 	/* A fault passed through these pages on its way (flood detectors care). */
 	void (*page_used)(struct um_mmu *mmu, struct um_page *page);
@@ -373,12 +412,33 @@ enum um_sync_kind {
  *
  * As KVM 6.1 does (FNAME(sync_page)): entries that the guest cleared, that lost their accessed bit or
  * point elsewhere are dropped, permissions are recomputed, new guest entries are left to faults. Write
- * permission is not granted to a mapping of a write-protected frame. The page counts as in sync
+ * permission is not granted to a mapping of a write-protected frame. In a page above the leaves an entry
+ * that links to a page of another frame or role than the guest's entry now asks for is dropped. The page counts as in sync
  * before the first entry is compared, as a table may map itself (commit 0c0f40bdbe4).
  *
  * Return: entries that were not kept; if any, a TLB flush is due, which the caller counts.
  */
 unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind);
+
+/**
+ * um_sync_changed() - as um_sync_page(), but only entries whose guest entry differs from a snapshot
+ * @snapshot: UM_ENTRIES words, the guest's table as it was when the page went out of sync or was last
+ *            brought up to date; not changed here
+ *
+ * All present entries count as compared, those not looked into as kept (Xen, mm/shadow/multi.c).
+ */
+unsigned int um_sync_changed(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind,
+			     const uint64_t *snapshot);
+
+/**
+ * um_sync_entry() - compare one present entry with the guest's and repair it
+ *
+ * By the rules of um_sync_page(); counts the entry, not a table. An absent entry stays absent. What
+ * INVLPG does since 6.4.
+ *
+ * Return: whether it was not kept.
+ */
+bool um_sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index);
 
 /**
  * um_zap_page() - a page goes: unlinked from parents and children, dropped from roots, freed
@@ -501,6 +561,25 @@ const char *um_mmu_failure(const struct um_mmu *mmu);
  */
 void um_mmu_observe(struct um_mmu *mmu, uint64_t (*clock)(void),
 		    void (*done)(void *ctx, const struct um_resync *r), void *ctx);
+
+/**
+ * um_mmu_watch() - be told what happens to shadow pages that are not direct, when it happens
+ * @happens: called; the page is as it is before a sync or zap, after a creation or unsync
+ * @ctx: given to it
+ */
+void um_mmu_watch(struct um_mmu *mmu,
+		  void (*happens)(void *ctx, enum um_happening what, const struct um_page *page),
+		  void *ctx);
+
+/**
+ * um_mmu_oldest() - the first of all shadow pages; ->newer leads to the next. NULL: there is none
+ */
+const struct um_page *um_mmu_oldest(const struct um_mmu *mmu);
+
+/**
+ * um_mmu_frame() - what is known of a guest frame that is or was a table, or NULL
+ */
+const struct um_frame *um_mmu_frame(const struct um_mmu *mmu, uint64_t gfn);
 
 /**
  * um_mmu_options() - effective value of each option, in the order of model->options

@@ -23,13 +23,14 @@ struct um_page *um_child(const struct um_mmu *mmu, const struct um_page *page, u
 	return um_page_by_id(mmu, (uint32_t)um_spte_gfn(spte));
 }
 
-static struct um_page *find_in(struct um_mmu *mmu, const struct um_frame *frame, uint32_t role)
+static struct um_page *find_in(struct um_mmu *mmu, const struct um_frame *frame, uint32_t role,
+			       uint32_t space)
 {
 	mmu->count[UM_hash_lookups]++;
 	if (!frame)
 		return NULL;
 	for (struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
-		if (p->role == role)
+		if (p->role == role && p->space == space)
 			return p;
 	}
 	return NULL;
@@ -37,7 +38,7 @@ static struct um_page *find_in(struct um_mmu *mmu, const struct um_frame *frame,
 
 struct um_page *um_find_page(struct um_mmu *mmu, uint64_t gfn, uint32_t role)
 {
-	return find_in(mmu, um_frame_find(&um_shadow(mmu)->frames, gfn), role);
+	return find_in(mmu, um_frame_find(&um_shadow(mmu)->frames, gfn), role, 0);
 }
 
 static int new_id(struct um_shadow *s, uint32_t *id)
@@ -121,6 +122,7 @@ static struct um_page *create_page(struct um_mmu *mmu, struct um_vcpu *vcpu, str
 	}
 	page->gfn = frame->gfn;
 	page->role = role;
+	page->space = vcpu->space;
 	page->frame = frame;
 	page->next_of_gfn = frame->pages;
 	frame->pages = page;
@@ -129,10 +131,13 @@ static struct um_page *create_page(struct um_mmu *mmu, struct um_vcpu *vcpu, str
 	account_page(mmu, page, 1);
 	if (!(role & UT_ROLE_DIRECT)) {
 		frame->n_pages++;
-		frame->n_synced++;
-		if (um_write_protect(mmu, frame))
-			mmu->count[UM_flush_remote]++;
+		if (!mmu->model->no_protect) {
+			frame->n_synced++;
+			if (um_write_protect(mmu, frame))
+				mmu->count[UM_flush_remote]++;
+		}
 	}
+	um_tell(mmu, UM_IS_CREATED, page);
 	if (mmu->model->page_created)
 		mmu->model->page_created(mmu, vcpu, page);
 	return page;
@@ -145,7 +150,7 @@ struct um_page *um_get_page(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t g
 
 	if (!frame)
 		return NULL;
-	page = find_in(mmu, frame, role);
+	page = find_in(mmu, frame, role, vcpu->space);
 	if (!(role & UT_ROLE_DIRECT) && mmu->model->page_wanted) {
 		mmu->model->page_wanted(mmu, vcpu, frame, role, page);
 		if (page && page->gone)
@@ -277,6 +282,7 @@ static void zap(struct um_mmu *mmu, struct um_page *page)
 {
 	struct um_shadow *s = um_shadow(mmu);
 
+	um_tell(mmu, UM_IS_ZAPPED, page);
 	if (mmu->model->page_zapping)
 		mmu->model->page_zapping(mmu, page);
 	unlink_parents(mmu, page);
@@ -286,7 +292,7 @@ static void zap(struct um_mmu *mmu, struct um_page *page)
 		page->frame->n_pages--;
 		if (page->unsync)
 			mmu->unsync_now--;
-		else
+		else if (!mmu->model->no_protect)
 			page->frame->n_synced--;
 	}
 	drop_roots(s, page);

@@ -51,11 +51,23 @@ struct um_shadow {
 	uint64_t (*clock)(void);
 	void (*resync_done)(void *ctx, const struct um_resync *r);
 	void *resync_ctx;
+
+	void (*happens)(void *ctx, enum um_happening what, const struct um_page *page);
+	void *happens_ctx;
 };
 
 static inline struct um_shadow *um_shadow(const struct um_mmu *mmu)
 {
 	return (struct um_shadow *)mmu;
+}
+
+static inline void um_tell(const struct um_mmu *mmu, enum um_happening what,
+			   const struct um_page *page)
+{
+	const struct um_shadow *s = um_shadow(mmu);
+
+	if (s->happens && !(page->role & UT_ROLE_DIRECT))
+		s->happens(s->happens_ctx, what, page);
 }
 
 /* ---- frames.c: guest frames, the content of tables, who maps them writable ---- */
@@ -81,6 +93,7 @@ void um_bury(struct um_mmu *mmu);
 /* ---- sync.c ---- */
 
 uint64_t um_leaf_bits(const struct um_page *page, uint64_t gpte, bool dirty);
+uint32_t um_narrowed(uint32_t mode, uint32_t access, uint64_t gpte);
 
 /* ---- fault.c ---- */
 

@@ -16,6 +16,7 @@ void um_mark_unsync(struct um_mmu *mmu, struct um_page *page)
 	mmu->count[UM_unsyncs]++;
 	if (mmu->unsync_now > mmu->count[UM_unsync_peak])
 		mmu->count[UM_unsync_peak] = mmu->unsync_now;
+	um_tell(mmu, UM_WENT_UNSYNC, page);
 }
 
 static void mark_sync(struct um_mmu *mmu, struct um_page *page)
@@ -44,13 +45,49 @@ uint64_t um_leaf_bits(const struct um_page *page, uint64_t gpte, bool dirty)
 	return bits;
 }
 
-/* What one entry should become; 0: it must go. */
-static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *page, uint64_t spte,
-			     uint64_t gpte)
+/* What the walk allows below an entry, given what it allowed so far. */
+uint32_t um_narrowed(uint32_t mode, uint32_t access, uint64_t gpte)
 {
+	if (!(gpte & UT_PTE_W))
+		access &= ~UT_ROLE_WRITE;
+	if (!(gpte & UT_PTE_U))
+		access &= ~UT_ROLE_USER;
+	if ((mode & UT_ROLE_EFER_NX) && (gpte & UT_PTE_NX))
+		access &= ~UT_ROLE_EXEC;
+	return access;
+}
+
+/* Does a link still lead where the guest's entry does? */
+static bool link_right(const struct um_mmu *mmu, const struct um_page *page, unsigned int index,
+		       uint64_t gpte)
+{
+	const struct um_page *child = um_child(mmu, page, index);
+	unsigned int level = ut_role_level(page->role);
+	uint32_t access = um_narrowed(page->role, page->role & UT_ROLE_ACCESS, gpte);
+	uint64_t gfn = (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+	bool large = (gpte & UT_PTE_PS) && level < 4;
+
+	if (!child || !(gpte & UT_PTE_P) || !(gpte & UT_PTE_A) ||
+	    large != !!(child->role & UT_ROLE_DIRECT))
+		return false;
+	if (large) {
+		gfn &= ~(um_level_frames(level) - 1);
+		if (!(gpte & UT_PTE_D))
+			access &= ~UT_ROLE_WRITE;
+	}
+	return child->gfn == gfn && (child->role & UT_ROLE_ACCESS) == access;
+}
+
+/* What one entry should become; 0: it must go. */
+static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *page,
+			     unsigned int index)
+{
+	uint64_t spte = page->spt[index], gpte = page->frame->table[index];
 	const struct um_frame *target;
 	uint64_t bits;
 
+	if (!(spte & UM_SPTE_LEAF))
+		return link_right(mmu, page, index, gpte) ? spte : 0;
 	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A) || ((gpte ^ spte) & UM_SPTE_FRAME))
 		return 0;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
@@ -63,19 +100,23 @@ static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *pag
 	       UM_SPTE_LEAF;
 }
 
+static bool keep_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
+{
+	mmu->count[UM_entries_kept]++;
+	if (mmu->model->entry_filled && (page->spt[index] & UM_SPTE_LEAF))
+		mmu->model->entry_filled(mmu, page, index);
+	return false;
+}
+
 static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 {
 	uint64_t spte = page->spt[index];
 	uint64_t gpte = page->frame->table[index];
-	uint64_t now = synced_entry(mmu, page, spte, gpte);
+	uint64_t now = synced_entry(mmu, page, index);
 
 	mmu->count[UM_entries_compared]++;
-	if (now == spte) {
-		mmu->count[UM_entries_kept]++;
-		if (mmu->model->entry_filled)
-			mmu->model->entry_filled(mmu, page, index);
-		return false;
-	}
+	if (now == spte)
+		return keep_entry(mmu, page, index);
 	if (now) {
 		mmu->count[UM_entries_permission]++;
 		um_set_leaf(mmu, page, index, now);
@@ -88,11 +129,27 @@ static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 	return true;
 }
 
-unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind)
+bool um_sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
+{
+	struct um_shadow *s = um_shadow(mmu);
+	bool changed;
+
+	if (!(page->spt[index] & UM_SPTE_P) || !page->frame->table)
+		return false;
+	s->resync.compared++;
+	changed = sync_entry(mmu, page, index);
+	s->resync.changed += changed;
+	return changed;
+}
+
+/* @snapshot: NULL, or entries that are as there are not looked into. */
+static unsigned int sync_table(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind,
+			       const uint64_t *snapshot)
 {
 	struct um_shadow *s = um_shadow(mmu);
 	unsigned int changed = 0;
 
+	um_tell(mmu, UM_GETS_SYNCED, page);
 	if (kind == UM_SYNC_PROTECTED)
 		mark_sync(mmu, page);
 	mmu->count[UM_tables_synced]++;
@@ -104,13 +161,30 @@ unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync
 	}
 	/* Every entry is looked at, as in KVM: no design knows where the present ones end. */
 	for (unsigned int i = 0; i < UM_ENTRIES; i++) {
-		if (page->spt[i] & UM_SPTE_P)
+		if (!(page->spt[i] & UM_SPTE_P))
+			continue;
+		if (snapshot && snapshot[i] == page->frame->table[i]) {
+			mmu->count[UM_entries_compared]++;
+			keep_entry(mmu, page, i);
+		} else {
 			changed += sync_entry(mmu, page, i);
+		}
 	}
 	s->resync.changed += changed;
 	if (!changed)
 		mmu->count[UM_tables_in_vain]++;
 	return changed;
+}
+
+unsigned int um_sync_page(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind)
+{
+	return sync_table(mmu, page, kind, NULL);
+}
+
+unsigned int um_sync_changed(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind,
+			     const uint64_t *snapshot)
+{
+	return sync_table(mmu, page, kind, snapshot);
 }
 
 static unsigned int entry_bytes(const struct um_page *page)
