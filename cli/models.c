@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "models/model.h"
+#include "models/mmu.h"
 
 static void print_help(void)
 {

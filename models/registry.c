@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The built-in models, in the order in which tables and charts show them. */
 #include "models/builtin.h"
+#include "models/mmu.h"
 
 #include <string.h>
 

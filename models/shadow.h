@@ -5,7 +5,7 @@
 #ifndef UNSYNC_MODELS_SHADOW_H
 #define UNSYNC_MODELS_SHADOW_H
 
-#include "models/model.h"
+#include "models/mmu.h"
 
 #define UM_FRAME_SHIFT 12
 #define UM_LEVEL_BITS 9

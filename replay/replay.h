@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "models/model.h"
+#include "models/mmu.h"
 #include "replay/clock.h"
 #include "replay/hist.h"
 #include "replay/survey.h"

@@ -8,7 +8,7 @@
 #ifndef UNSYNC_TESTS_GUEST_H
 #define UNSYNC_TESTS_GUEST_H
 
-#include "models/model.h"
+#include "models/mmu.h"
 
 #define GUEST_TABLES 64
 #define GUEST_FIRST_TABLE 0x100ull /* frames of the tables */

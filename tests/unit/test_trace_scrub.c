@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "models/model.h"
+#include "models/mmu.h"
 #include "trace/scrub.h"
 #include "trace_gen.h"
 

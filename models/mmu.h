@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The shadow MMU from the outside: instances of models, what goes into them and what comes out. For
+ * whatever replays traces; models see model.h only.
+ */
+#ifndef UNSYNC_MODELS_MMU_H
+#define UNSYNC_MODELS_MMU_H
+
+#include "models/model.h"
+
+/* One finished resync, for the clock's owner. */
+struct um_resync {
+	enum um_cause cause;
+	uint32_t tables;   /* compared in it */
+	uint32_t compared; /* entries */
+	uint32_t changed;  /* of these, not kept */
+	uint32_t unsync;   /* tables out of sync when it began */
+	uint64_t ticks;	   /* of the clock; 0 if no clock was set */
+};
+
+/* What um_mmu_watch() tells of. */
+enum um_happening {
+	UM_WENT_UNSYNC, /* a page went out of sync */
+	UM_GETS_SYNCED, /* a page is about to be compared with the guest's table */
+	UM_IS_CREATED,
+	UM_IS_ZAPPED,
+};
+
+/**
+ * um_mmu_create() - a model on a shadow MMU of its own
+ * @model: kept, not copied
+ * @options: "name=value,name=value", or NULL; unnamed options have their defaults
+ * @error: a line for the user if it fails
+ * @error_len: bytes there
+ *
+ * Return: an instance, or NULL.
+ */
+struct um_mmu *um_mmu_create(const struct um_model *model, const char *options, char *error,
+			     size_t error_len);
+void um_mmu_destroy(struct um_mmu *mmu);
+
+/**
+ * um_mmu_event() - let one event of a trace happen
+ *
+ * Events that concern no model (ground truth, summaries, marks) are ignored. Only one VM's events go
+ * to an instance.
+ */
+void um_mmu_event(struct um_mmu *mmu, const struct ut_event *event);
+
+/**
+ * um_mmu_failure() - NULL, or why the instance gave up (out of memory, a model's um_fail())
+ *
+ * After that every event is ignored.
+ */
+const char *um_mmu_failure(const struct um_mmu *mmu);
+
+/**
+ * um_mmu_observe() - be told of every finished resync
+ * @clock: read before and after; NULL: no time is taken
+ * @done: called after each; NULL: nobody is told
+ * @ctx: given to @done
+ */
+void um_mmu_observe(struct um_mmu *mmu, uint64_t (*clock)(void),
+		    void (*done)(void *ctx, const struct um_resync *r), void *ctx);
+
+/**
+ * um_mmu_watch() - be told what happens to shadow pages that are not direct, when it happens
+ * @happens: called; the page is as it is before a sync or zap, after a creation or unsync
+ * @ctx: given to it
+ */
+void um_mmu_watch(struct um_mmu *mmu,
+		  void (*happens)(void *ctx, enum um_happening what, const struct um_page *page),
+		  void *ctx);
+
+/**
+ * um_mmu_oldest() - the first of all shadow pages; ->newer leads to the next. NULL: there is none
+ */
+const struct um_page *um_mmu_oldest(const struct um_mmu *mmu);
+
+/**
+ * um_mmu_frame() - what is known of a guest frame that is or was a table, or NULL
+ */
+const struct um_frame *um_mmu_frame(const struct um_mmu *mmu, uint64_t gfn);
+
+/**
+ * um_mmu_options() - effective value of each option, in the order of model->options
+ *
+ * Return: an array of strings as long as the option table; owned by the instance.
+ */
+const char *const *um_mmu_options(const struct um_mmu *mmu);
+
+/**
+ * um_counter_name(), um_counter_help(), um_cause_name(), um_cause_help() - as results show them
+ */
+const char *um_counter_name(enum um_counter c);
+const char *um_counter_help(enum um_counter c);
+const char *um_cause_name(enum um_cause c);
+const char *um_cause_help(enum um_cause c);
+
+/**
+ * um_models() - the built-in models, in the order in which they are shown; ends with NULL
+ */
+const struct um_model *const *um_models(void);
+
+/**
+ * um_model_find() - a built-in model by name, or NULL
+ */
+const struct um_model *um_model_find(const char *name);
+
+#endif
