@@ -22,7 +22,7 @@ struct request {
 	size_t n_texts;
 	const char *output;
 	enum format format;
-	uint64_t passes;
+	uint64_t passes, mismatches;
 	bool quiet;
 	char **files;
 	size_t n_files;
@@ -42,6 +42,9 @@ static void print_help(void)
 	       "  -o, --output FILE   write results as JSON; - is standard output\n"
 	       "      --passes N      measured passes, 1 to %d (default %d), after %d to warm up\n"
 	       "      --no-measure    count only: no clock, the same bytes in every run\n"
+	       "      --mismatches N  list the first N differences from what the recorded host "
+	       "did\n"
+	       "                      itself, one by one, for each model that predicts that\n"
 	       "      --format F      table (default), json or csv on standard output\n"
 	       "  -q, --quiet         no progress bar; no table unless --format asks for it\n"
 	       "  -h, --help          this text\n\n"
@@ -182,7 +185,7 @@ static int check_request(struct request *rq)
 	return rq->n_specs ? EXIT_OK : add_all(rq);
 }
 
-enum { OPT_PASSES = 256, OPT_NO_MEASURE, OPT_FORMAT };
+enum { OPT_PASSES = 256, OPT_NO_MEASURE, OPT_FORMAT, OPT_MISMATCHES };
 
 static int take_option(struct request *rq, int c, char **argv)
 {
@@ -205,6 +208,11 @@ static int take_option(struct request *rq, int c, char **argv)
 		return EXIT_OK;
 	case OPT_FORMAT:
 		return parse_format(rq, optarg);
+	case OPT_MISMATCHES:
+		if (cli_parse_number(optarg, 1, UR_MISMATCHES_MAX, &rq->mismatches))
+			return cli_usage("replay", "--mismatches %s: give a number from 1 to %d",
+					 optarg, UR_MISMATCHES_MAX);
+		return EXIT_OK;
 	case ':':
 		return cli_usage("replay", "%s needs a value", argv[optind - 1]);
 	default:
@@ -215,15 +223,17 @@ static int take_option(struct request *rq, int c, char **argv)
 /* Return: -1 to go on, else the exit status. */
 static int parse(struct request *rq, int argc, char **argv)
 {
-	static const struct option options[] = { { "model", required_argument, NULL, 'm' },
-						 { "output", required_argument, NULL, 'o' },
-						 { "quiet", no_argument, NULL, 'q' },
-						 { "help", no_argument, NULL, 'h' },
-						 { "passes", required_argument, NULL, OPT_PASSES },
-						 { "no-measure", no_argument, NULL,
-						   OPT_NO_MEASURE },
-						 { "format", required_argument, NULL, OPT_FORMAT },
-						 { 0 } };
+	static const struct option options[] = {
+		{ "model", required_argument, NULL, 'm' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "passes", required_argument, NULL, OPT_PASSES },
+		{ "no-measure", no_argument, NULL, OPT_NO_MEASURE },
+		{ "mismatches", required_argument, NULL, OPT_MISMATCHES },
+		{ "format", required_argument, NULL, OPT_FORMAT },
+		{ 0 }
+	};
 	int c, ret;
 
 	opterr = 0;
@@ -345,6 +355,7 @@ static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
 				.n_specs = rq->n_specs,
 				.passes = (unsigned int)rq->passes,
 				.clock = clock,
+				.mismatches = rq->mismatches,
 				.progress = progress,
 				.ctx = rq };
 	struct ut_error err;

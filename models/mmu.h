@@ -8,6 +8,11 @@
 
 #include "models/model.h"
 
+/* Role bits that the models tell pages apart by; the rest of a recorded role is left out. */
+#define UM_ROLE_MODELLED                                                                           \
+	(UT_ROLE_LEVEL | UT_ROLE_4BYTE | UT_ROLE_QUADRANT | UT_ROLE_DIRECT | UT_ROLE_ACCESS |      \
+	 UT_ROLE_EFER_NX | UT_ROLE_CR0_WP | UT_ROLE_SMEP_NOT_WP | UT_ROLE_SMAP_NOT_WP)
+
 /* One finished resync, for the clock's owner. */
 struct um_resync {
 	enum um_cause cause;
@@ -20,8 +25,9 @@ struct um_resync {
 
 /* What um_mmu_watch() tells of. */
 enum um_happening {
-	UM_WENT_UNSYNC, /* a page went out of sync */
-	UM_GETS_SYNCED, /* a page is about to be compared with the guest's table */
+	UM_WENT_UNSYNC,	 /* a page went out of sync */
+	UM_GETS_SYNCED,	 /* a page is about to be compared with the guest's table */
+	UM_IS_REFRESHED, /* the same, but it stays out of sync */
 	UM_IS_CREATED,
 	UM_IS_ZAPPED,
 };

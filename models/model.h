@@ -222,6 +222,11 @@ struct um_model {
 	 * want_writable() and table_written() are never called; see table_changed().
 	 */
 	bool no_protect;
+	/*
+	 * true: meant to do what KVM does, so a replay says how far it does what the recorded host did
+	 * itself, where the trace tells of that.
+	 */
+	bool predicts_host;
 
 	/* Options are set (um_option_*()); prepare the state. Return 0, or -1 with um_fail(). */
 	int (*create)(struct um_mmu *mmu);

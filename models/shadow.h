@@ -14,11 +14,6 @@
 #define UM_MAX_TABLES (1u << 17)
 #define UM_PREFETCH_GROUP 8u /* entries; commit 957ed9effd8, Linux 2.6.37 */
 
-/* Role bits that the models tell pages apart by; the rest of a recorded role is left out. */
-#define UM_ROLE_MODELLED                                                                           \
-	(UT_ROLE_LEVEL | UT_ROLE_4BYTE | UT_ROLE_QUADRANT | UT_ROLE_DIRECT | UT_ROLE_ACCESS |      \
-	 UT_ROLE_EFER_NX | UT_ROLE_CR0_WP | UT_ROLE_SMEP_NOT_WP | UT_ROLE_SMAP_NOT_WP)
-
 struct um_frame_table {
 	struct um_frame **slots; /* open addressing, power of two */
 	size_t size, used;

@@ -149,7 +149,7 @@ static unsigned int sync_table(struct um_mmu *mmu, struct um_page *page, enum um
 	struct um_shadow *s = um_shadow(mmu);
 	unsigned int changed = 0;
 
-	um_tell(mmu, UM_GETS_SYNCED, page);
+	um_tell(mmu, kind == UM_SYNC_PROTECTED ? UM_GETS_SYNCED : UM_IS_REFRESHED, page);
 	if (kind == UM_SYNC_PROTECTED)
 		mark_sync(mmu, page);
 	mmu->count[UM_tables_synced]++;

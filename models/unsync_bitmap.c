@@ -557,6 +557,7 @@ const struct um_model um_unsync_bitmap = {
 	.state_bytes = sizeof(struct bm),
 	.page_bytes = sizeof(struct bm_page),
 	.vcpu_bytes = sizeof(struct bm_vcpu),
+	.predicts_host = true,
 	.create = create,
 	.page_cost = page_cost,
 	.page_zapping = page_zapping,

@@ -24,7 +24,8 @@ struct seat {
 	uint32_t unsync[UR_MAX_VMS]; /* gauge of each VM */
 	uint64_t gauge;		     /* their sum */
 	unsigned int bin;
-	uint64_t exits, tables; /* at the beginning of this bin */
+	uint64_t exits, tables;		    /* at the beginning of this bin */
+	struct ur_truth *truth[UR_MAX_VMS]; /* NULL: nothing to hold it against */
 };
 
 /* One replay of one trace. */
@@ -115,6 +116,9 @@ static int keep_options(struct ur_run *run, const struct um_mmu *mmu)
 static void stand_up(struct seat *seat)
 {
 	for (unsigned int vm = 0; vm < UR_MAX_VMS; vm++) {
+		if (ur_truth_end(seat->truth[vm]) && !seat->run->failed[0])
+			fail_run(seat->run, "out of memory");
+		seat->truth[vm] = NULL;
 		if (seat->mmu[vm])
 			um_mmu_destroy(seat->mmu[vm]);
 		seat->mmu[vm] = NULL;
@@ -142,6 +146,11 @@ static void sit_down(struct session *s, struct seat *seat, struct ur_run *run, b
 		} else {
 			um_mmu_observe(seat->mmu[vm], NULL, count_resync, seat);
 			if (!run->options && keep_options(run, seat->mmu[vm]))
+				fail_run(run, "out of memory");
+			if (run->has_agreement)
+				seat->truth[vm] = ur_truth_create(seat->mmu[vm], (uint16_t)vm,
+								  &run->agreement);
+			if (run->has_agreement && !seat->truth[vm])
 				fail_run(run, "out of memory");
 		}
 	}
@@ -213,7 +222,11 @@ static void count_block(struct seat *seat, const struct ut_block *block)
 			continue;
 		if (bin != seat->bin)
 			move_to_bin(seat, bin);
+		if (seat->truth[e->vm])
+			ur_truth_before(seat->truth[e->vm], e);
 		um_mmu_event(seat->mmu[e->vm], e);
+		if (seat->truth[e->vm])
+			ur_truth_after(seat->truth[e->vm], e);
 		unsync = seat->mmu[e->vm]->unsync_now;
 		seat->gauge += (uint64_t)unsync - seat->unsync[e->vm];
 		seat->unsync[e->vm] = unsync;
@@ -469,6 +482,23 @@ static int measure(struct session *s, struct ut_error *err)
 	return 0;
 }
 
+/* Where the trace tells what the host did: exact ones do not, as nothing went out of sync. */
+static bool has_truth(const struct ur_survey *survey, const struct um_model *model)
+{
+	return model->predicts_host && survey->mode == UT_MODE_NATIVE &&
+	       (survey->host_unsync || survey->host_sync);
+}
+
+static void init_run(struct session *s, struct ur_run *run, const struct ur_spec *spec)
+{
+	const struct ur_survey *survey = &s->trace->survey;
+
+	run->spec = spec;
+	run->has_agreement = has_truth(survey, spec->model);
+	run->agreement.max_list = s->plan->mismatches;
+	ur_timeline_init(&run->timeline, survey->first_ns, survey->last_ns);
+}
+
 static void survey_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct session *s = ctx;
@@ -490,11 +520,8 @@ static int replay(struct session *s, struct ut_error *err)
 	if (!trace->runs || !s->seats)
 		return ut_error_set(err, "%s: out of memory", s->path);
 	trace->n_runs = plan->n_specs;
-	for (size_t i = 0; i < plan->n_specs; i++) {
-		trace->runs[i].spec = &plan->specs[i];
-		ur_timeline_init(&trace->runs[i].timeline, trace->survey.first_ns,
-				 trace->survey.last_ns);
-	}
+	for (size_t i = 0; i < plan->n_specs; i++)
+		init_run(s, &trace->runs[i], &plan->specs[i]);
 	s->work = trace->survey.events * plan->n_specs *
 		  (1 + (plan->passes ? UR_WARMUP + plan->passes : 0));
 	if (run_pass(s, false, 0, err))
@@ -531,6 +558,7 @@ static void free_run(struct ur_run *run)
 		free(run->options[i]);
 	free(run->options);
 	free_measured(run->measured);
+	free(run->agreement.list);
 }
 
 void ur_trace_free(struct ur_trace *trace)

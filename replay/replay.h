@@ -20,6 +20,7 @@
 #include "replay/hist.h"
 #include "replay/survey.h"
 #include "replay/timeline.h"
+#include "replay/truth.h"
 #include "replay/warnings.h"
 
 #define UR_MAX_PASSES 1000
@@ -37,6 +38,7 @@ struct ur_plan {
 	size_t n_specs;
 	unsigned int passes;	      /* measured ones; 0: count only */
 	const struct ur_clock *clock; /* needed if passes is not 0 */
+	size_t mismatches; /* how many differences from the recorded host to list for each model */
 	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* or NULL */
 	void *ctx;
 };
@@ -73,7 +75,9 @@ struct ur_run {
 	struct ur_resyncs resyncs[UM_CAUSE_END];
 	struct ur_timeline timeline;
 	struct ur_measured *measured; /* NULL: not measured */
-	char failed[256];	      /* why there is no result; empty: there is */
+	bool has_agreement; /* the model is meant to do what the trace says the host did */
+	struct ur_agreement agreement;
+	char failed[256]; /* why there is no result; empty: there is */
 };
 
 struct ur_trace {

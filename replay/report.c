@@ -129,6 +129,67 @@ static void print_in_step(FILE *out, const struct ur_trace *trace, int width)
 	}
 }
 
+static void print_deeds(FILE *out, const struct ur_run *run, int width, enum ur_deed deed)
+{
+	const struct ur_deeds *d = &run->agreement.of[deed];
+
+	fprintf(out,
+		"%-*s %10s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %8.2f %% %8.2f %% %10" PRIu64
+		"\n",
+		width, run->spec->label, ur_deed_name(deed), d->total[UR_HOST], d->total[UR_MODEL],
+		d->matched, 100 * ur_agreement_recall(d), 100 * ur_agreement_precision(d),
+		d->other_vcpu);
+}
+
+static void print_alone(FILE *out, const struct ur_run *run, int width)
+{
+	for (unsigned int i = 0; i < UR_DEED_END * UR_SIDE_END * UR_WHY_END; i++) {
+		enum ur_deed deed = i / (UR_SIDE_END * UR_WHY_END);
+		enum ur_side side = i / UR_WHY_END % UR_SIDE_END;
+		enum ur_why why = i % UR_WHY_END;
+		uint64_t n = run->agreement.of[deed].alone[side][why];
+
+		if (n)
+			fprintf(out, "%-*s %10s %10" PRIu64 " only by the %s: %s\n", width,
+				run->spec->label, ur_deed_name(deed), n, ur_side_name(side),
+				ur_why_help(why));
+	}
+}
+
+/* Frames and roles in the words of "unsync dump". */
+static void print_mismatches(FILE *out, const struct ur_run *run, int width)
+{
+	for (size_t i = 0; i < run->agreement.n_list; i++) {
+		const struct ur_mismatch *m = &run->agreement.list[i];
+
+		fprintf(out, "%-*s %14.9f %u/%u only the %s: %s gfn %#" PRIx64 " role %#x: %s\n",
+			width, run->spec->label, (double)m->time / 1e9, m->vm, m->vcpu,
+			ur_side_name(m->side), ur_deed_name(m->deed), m->gfn, m->role,
+			ur_why_name(m->why));
+	}
+}
+
+static void print_agreement(FILE *out, const struct ur_trace *trace, int width)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct ur_run *run = &trace->runs[i];
+
+		if (!shown(run) || !run->has_agreement)
+			continue;
+		if (!any)
+			fprintf(out, "\n%-*s %10s %10s %10s %10s %10s %10s %10s\n", width,
+				"as the host", "", "host", "model", "matched", "recall",
+				"precision", "other vCPU");
+		any = true;
+		for (unsigned int deed = 0; deed < UR_DEED_END; deed++)
+			print_deeds(out, run, width, deed);
+		print_alone(out, run, width);
+		print_mismatches(out, run, width);
+	}
+}
+
 /* Times of one run, worked out once for the lines and for the comparison below them. */
 struct times {
 	struct ur_stats total, resync, rate;
@@ -245,6 +306,7 @@ int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clo
 	print_head(out, &trace->survey);
 	print_exits(out, trace, width);
 	print_in_step(out, trace, width);
+	print_agreement(out, trace, width);
 	if (clock && print_times(out, trace, width, clock->ns_per_tick))
 		return -1;
 	for (size_t i = 0; i < trace->notes.n; i++)

@@ -316,6 +316,64 @@ static json_t *resyncs_json(const struct ur_run *run)
 	return o;
 }
 
+static json_t *alone_json(const uint64_t *n)
+{
+	json_t *o = json_object();
+
+	for (unsigned int why = 0; why < UR_WHY_END; why++)
+		set(o, ur_why_name(why), integer(n[why]));
+	return o;
+}
+
+static json_t *deeds_json(const struct ur_deeds *d)
+{
+	json_t *o = json_object();
+
+	set(o, "host", integer(d->total[UR_HOST]));
+	set(o, "model", integer(d->total[UR_MODEL]));
+	set(o, "matched", integer(d->matched));
+	set(o, "other_vcpu", integer(d->other_vcpu));
+	set(o, "recall", real(ur_agreement_recall(d), 1e-6));
+	set(o, "precision", real(ur_agreement_precision(d), 1e-6));
+	set(o, "host_only", alone_json(d->alone[UR_HOST]));
+	set(o, "model_only", alone_json(d->alone[UR_MODEL]));
+	return o;
+}
+
+static json_t *mismatch_json(const struct ur_mismatch *m)
+{
+	json_t *o = json_object();
+
+	set(o, "time_ns", integer(m->time));
+	set(o, "vm", integer(m->vm));
+	set(o, "vcpu", integer(m->vcpu));
+	set(o, "only", text(ur_side_name(m->side)));
+	set(o, "what", text(ur_deed_name(m->deed)));
+	set(o, "gfn", integer(m->gfn));
+	set(o, "role", integer(m->role));
+	set(o, "why", text(ur_why_name(m->why)));
+	return o;
+}
+
+static json_t *agreement_json(const struct ur_run *run)
+{
+	const struct ur_agreement *a = &run->agreement;
+	json_t *o, *list;
+
+	if (!run->has_agreement)
+		return json_null();
+	o = json_object();
+	for (unsigned int deed = 0; deed < UR_DEED_END; deed++)
+		set(o, ur_deed_name(deed), deeds_json(&a->of[deed]));
+	if (!a->max_list)
+		return o;
+	list = json_array();
+	for (size_t i = 0; i < a->n_list; i++)
+		append(list, mismatch_json(&a->list[i]));
+	set(o, "mismatches", list);
+	return o;
+}
+
 static json_t *timeline_json(const struct ur_timeline *t)
 {
 	json_t *o = json_object();
@@ -459,6 +517,7 @@ static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, 
 	set(o, "counted", counted_json(run));
 	set(o, "resyncs", resyncs_json(run));
 	set(o, "timeline", timeline_json(&run->timeline));
+	set(o, "agreement", agreement_json(run));
 	set(o, "measured", measured_json(run->measured, trace->survey.events, ns));
 	return o;
 }
