@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/order.h"
+
 /*
  * A pass shorter than this says little: one timer interrupt with its cache misses costs some
  * microseconds, a percent of it.
@@ -33,6 +35,7 @@ struct session {
 	const char *path;
 	const struct ur_plan *plan;
 	struct ut_reader *reader;
+	struct ur_order *order; /* of the pass under way */
 	struct ur_trace *trace;
 	struct seat *seats;  /* one for each run */
 	uint64_t done, work; /* events fed to models: so far, in all passes */
@@ -364,33 +367,44 @@ static bool surveyed(const struct ur_survey *survey, const struct ut_block *bloc
 	return true;
 }
 
+static void feed_block(struct session *s, const struct ut_block *block, bool timed,
+		       unsigned int pass)
+{
+	size_t n = s->trace->n_runs;
+
+	/* Another one begins in each pass, so that none always finds the caches of one other. */
+	for (size_t i = 0; i < n; i++) {
+		struct seat *seat = &s->seats[(i + pass) % n];
+
+		if (seat->run->failed[0])
+			continue;
+		if (timed)
+			time_block(s, seat, block, pass);
+		else
+			count_block(seat, block);
+		check_alive(seat);
+	}
+	show_progress(s, block->n);
+}
+
 static int feed_blocks(struct session *s, bool timed, unsigned int pass, struct ut_error *err)
 {
 	const struct ur_survey *survey = &s->trace->survey;
-	size_t n = s->trace->n_runs;
+	struct ut_block block;
 	uint64_t events = 0;
 
 	/* As many blocks as the survey could read: what comes after them is damaged, or not there. */
 	for (uint64_t b = 0; b < survey->blocks; b++) {
-		struct ut_block block;
-
 		if (ut_reader_next(s->reader, &block, NULL) <= 0 || !surveyed(survey, &block))
 			return changed(s, err);
 		events += block.n;
-		/* Another one begins in each pass, so that none always finds the caches of one other. */
-		for (size_t i = 0; i < n; i++) {
-			struct seat *seat = &s->seats[(i + pass) % n];
-
-			if (seat->run->failed[0])
-				continue;
-			if (timed)
-				time_block(s, seat, &block, pass);
-			else
-				count_block(seat, &block);
-			check_alive(seat);
-		}
-		show_progress(s, block.n);
+		if (ur_order_block(s->order, &block, &block))
+			return ut_error_set(err, "%s: out of memory", s->path);
+		feed_block(s, &block, timed, pass);
 	}
+	if (ur_order_block(s->order, NULL, &block))
+		return ut_error_set(err, "%s: out of memory", s->path);
+	feed_block(s, &block, timed, pass);
 	return events == survey->events ? 0 : changed(s, err);
 }
 
@@ -402,7 +416,10 @@ static int run_pass(struct session *s, bool timed, unsigned int pass, struct ut_
 		return -1;
 	for (size_t i = 0; i < s->trace->n_runs; i++)
 		sit_down(s, &s->seats[i], &s->trace->runs[i], timed);
-	ret = feed_blocks(s, timed, pass, err);
+	s->order = ur_order_create();
+	ret = s->order ? feed_blocks(s, timed, pass, err)
+		       : ut_error_set(err, "%s: out of memory", s->path);
+	ur_order_free(s->order);
 	for (size_t i = 0; i < s->trace->n_runs; i++) {
 		struct seat *seat = &s->seats[i];
 
