@@ -10,23 +10,22 @@
  */
 #include "models/builtin.h"
 #include "models/flood.h"
+#include "models/marks.h"
 
 #include <string.h>
 
-#define WORDS (UM_ENTRIES / 64)
-#define BATCH 16 /* KVM_PAGE_ARRAY_NR: inner nodes on the way are held in it, too */
 #define MAX_PREV_ROOTS 64
 #define CR4_RESET_BITS                                                                             \
 	(UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | UT_CR4_PKE)
 
 struct bm {
+	struct um_marks marks;
 	unsigned int prev_roots;
 	bool reads;
 };
 
 struct bm_page {
-	uint64_t bits[WORDS];
-	uint32_t unsync_children; /* bits set */
+	struct um_page_marks marks; /* first: marks.c finds it there */
 	struct um_page_flood flood;
 };
 
@@ -53,177 +52,29 @@ static const struct um_option options[] = {
 	{ 0 }
 };
 
+static struct um_marks *marks(const struct um_mmu *mmu)
+{
+	return &((struct bm *)mmu->state)->marks;
+}
+
 static int create(struct um_mmu *mmu)
 {
 	struct bm *s = mmu->state;
 
+	um_marks_init(&s->marks, UM_MARKS_BITMAP, NULL);
 	s->prev_roots = (unsigned int)um_option_number(mmu, "prev_roots");
 	s->reads = um_option_bool(mmu, "reads");
 	return 0;
 }
 
+static void destroy(struct um_mmu *mmu)
+{
+	um_marks_fini(marks(mmu));
+}
+
 static uint32_t page_cost(const struct um_mmu *mmu, const struct um_page *page)
 {
-	(void)mmu;
-	/* Flag and counter beside the bitmap, in the descriptor of every page, leaves included. */
-	return page->role & UT_ROLE_DIRECT ? 0 : WORDS * 8 + 8;
-}
-
-/* ---- marking ---- */
-
-static void mark_parents(struct um_mmu *mmu, struct um_page *page);
-
-/* The entry (@parent, @index) leads to something out of sync. */
-static void mark_entry(struct um_mmu *mmu, struct um_page *parent, unsigned int index)
-{
-	struct bm_page *p = parent->priv;
-	uint64_t bit = 1ull << (index & 63);
-
-	mmu->count[UM_parents_marked]++;
-	if (p->bits[index / 64] & bit) {
-		mmu->count[UM_marks_cut]++;
-		return;
-	}
-	p->bits[index / 64] |= bit;
-	if (p->unsync_children++)
-		mmu->count[UM_marks_cut]++;
-	else
-		mark_parents(mmu, parent);
-}
-
-static void mark_parents(struct um_mmu *mmu, struct um_page *page)
-{
-	for (uint32_t i = 0; i < page->n_parents; i++) {
-		struct um_page *parent = um_page_by_id(mmu, page->parents[i].page);
-
-		if (parent)
-			mark_entry(mmu, parent, page->parents[i].index);
-	}
-}
-
-static void clear_mark(struct um_page *parent, unsigned int index)
-{
-	struct bm_page *p = parent->priv;
-
-	p->bits[index / 64] &= ~(1ull << (index & 63));
-	p->unsync_children--;
-}
-
-static bool has_unsync_children(const struct um_page *page)
-{
-	return ((const struct bm_page *)page->priv)->unsync_children;
-}
-
-/* ---- walking along the marks ---- */
-
-struct step {
-	struct um_page *page;
-	int parent;	    /* position in the batch; -1: the top of the walk */
-	unsigned int index; /* entry of the parent that led here */
-};
-
-struct batch {
-	struct step steps[BATCH];
-	int n;
-	bool full;
-};
-
-static bool batch_add(struct batch *b, struct um_page *page, int parent, unsigned int index)
-{
-	b->steps[b->n++] = (struct step){ .page = page, .parent = parent, .index = index };
-	b->full = b->n == BATCH;
-	return !b->full;
-}
-
-/* Gather tables out of sync below the node at @at. Return: how many. */
-static unsigned int gather(struct um_mmu *mmu, struct batch *b, int at)
-{
-	struct um_page *node = b->steps[at].page;
-	struct bm_page *p = node->priv;
-	unsigned int found = 0;
-
-	mmu->count[UM_nodes_visited]++;
-	mmu->count[UM_bitmap_words] += WORDS;
-	for (unsigned int w = 0; w < WORDS; w++) {
-		for (uint64_t bits = p->bits[w]; bits; bits &= bits - 1) {
-			unsigned int index = w * 64 + (unsigned int)__builtin_ctzll(bits);
-			struct um_page *child = um_child(mmu, node, index);
-			unsigned int below = 0;
-
-			if (child && has_unsync_children(child)) {
-				int here = b->n;
-
-				if (!batch_add(b, child, at, index))
-					return found;
-				below = gather(mmu, b, here);
-			} else if (child && child->unsync) {
-				batch_add(b, child, at, index);
-				below = 1;
-			}
-			found += below;
-			if (b->full)
-				return found;
-			if (!below) {
-				clear_mark(node, index);
-				mmu->count[UM_stale_bits]++;
-			}
-		}
-	}
-	return found;
-}
-
-static bool next_batch(struct um_mmu *mmu, struct batch *b, struct um_page *top)
-{
-	b->n = 0;
-	b->full = false;
-	if (!has_unsync_children(top))
-		return false;
-	batch_add(b, top, -1, 0);
-	return gather(mmu, b, 0) || b->full;
-}
-
-/* The page at @at is dealt with: clear its mark, and upward while counts fall to zero. */
-static void clear_path(const struct batch *b, int at)
-{
-	while (b->steps[at].parent >= 0) {
-		struct um_page *parent = b->steps[b->steps[at].parent].page;
-
-		clear_mark(parent, b->steps[at].index);
-		if (has_unsync_children(parent))
-			return;
-		at = b->steps[at].parent;
-	}
-}
-
-static void protect_batch(struct um_mmu *mmu, const struct batch *b)
-{
-	unsigned int lost = 0;
-
-	for (int i = 0; i < b->n; i++) {
-		if (b->steps[i].page->unsync)
-			lost += um_write_protect(mmu, b->steps[i].page->frame);
-	}
-	if (lost)
-		mmu->count[UM_flush_remote]++;
-}
-
-/* Bring everything below a page in step (mmu_sync_children()). */
-static void sync_children(struct um_mmu *mmu, struct um_page *top)
-{
-	unsigned int changed = 0;
-	struct batch b;
-
-	while (next_batch(mmu, &b, top)) {
-		protect_batch(mmu, &b);
-		for (int i = 0; i < b.n; i++) {
-			if (!b.steps[i].page->unsync)
-				continue;
-			changed += um_sync_page(mmu, b.steps[i].page, UM_SYNC_PROTECTED);
-			clear_path(&b, i);
-		}
-	}
-	if (changed)
-		mmu->count[UM_flush_remote]++;
+	return um_marks_cost(marks(mmu), page);
 }
 
 static void sync_root(struct um_mmu *mmu, struct um_page *root, enum um_cause cause)
@@ -231,7 +82,7 @@ static void sync_root(struct um_mmu *mmu, struct um_page *root, enum um_cause ca
 	if (!root)
 		return;
 	um_resync_begin(mmu, cause);
-	sync_children(mmu, root);
+	um_marks_sync_children(mmu, marks(mmu), root);
 	um_resync_end(mmu);
 }
 
@@ -259,10 +110,8 @@ static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
 		return UM_EMULATE;
 	}
 	for (struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
-		if ((p->role & UT_ROLE_DIRECT) || p->unsync)
-			continue;
-		um_mark_unsync(mmu, p);
-		mark_parents(mmu, p);
+		if (!(p->role & UT_ROLE_DIRECT) && !p->unsync)
+			um_marks_unsync(mmu, marks(mmu), p);
 	}
 	return UM_WRITABLE;
 }
@@ -289,7 +138,7 @@ static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fram
 	um_resync_begin(mmu, UM_CAUSE_link);
 	if (match->unsync && um_sync_page(mmu, match, UM_SYNC_TRANSIENT))
 		mmu->count[UM_flush_remote]++;
-	sync_children(mmu, match);
+	um_marks_sync_children(mmu, marks(mmu), match);
 	um_resync_end(mmu);
 	((struct bm_page *)match->priv)->flood.writes = 0;
 }
@@ -298,8 +147,7 @@ static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 			unsigned int index, struct um_page *child)
 {
 	(void)vcpu;
-	if (parent && (child->unsync || has_unsync_children(child)))
-		mark_entry(mmu, parent, index);
+	um_marks_linked(mmu, marks(mmu), parent, index, child);
 }
 
 static void forget_root(struct um_mmu *mmu, const struct um_page *page)
@@ -319,18 +167,10 @@ static void forget_root(struct um_mmu *mmu, const struct um_page *page)
 /* A parent does not go without the out-of-sync tables below it (mmu_zap_unsync_children()). */
 static void page_zapping(struct um_mmu *mmu, struct um_page *page)
 {
-	struct batch b;
-
 	if (page->root_count)
 		forget_root(mmu, page);
-	while (next_batch(mmu, &b, page)) {
-		for (int i = 0; i < b.n; i++) {
-			if (b.steps[i].page->gone || !b.steps[i].page->unsync)
-				continue;
-			um_zap_page(mmu, b.steps[i].page, false);
-			clear_path(&b, i);
-		}
-	}
+	um_marks_zap_below(mmu, marks(mmu), page);
+	um_marks_release(mmu, marks(mmu), page);
 }
 
 static bool page_flooded(struct um_page *page)
@@ -427,7 +267,7 @@ static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, 
 		switch_root(mmu, vcpu, old);
 	if (!(pcid && (value & UT_CR3_NOFLUSH))) {
 		if (vcpu->root)
-			sync_children(mmu, vcpu->root);
+			um_marks_sync_children(mmu, marks(mmu), vcpu->root);
 		if (pcid)
 			drop_prev_of_pcid(vcpu->priv, vcpu->cr3 & UT_CR3_PCID);
 		mmu->count[UM_flush_local]++;
@@ -450,7 +290,7 @@ static void flush_guest(struct um_mmu *mmu, struct um_vcpu *vcpu, enum um_cause 
 
 	sync_root(mmu, vcpu->root, cause);
 	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++) {
-		if (v->prev[i].root && has_unsync_children(v->prev[i].root))
+		if (v->prev[i].root && um_marks_below(v->prev[i].root))
 			drop_prev(&v->prev[i]);
 	}
 	mmu->count[UM_flush_local]++;
@@ -492,7 +332,7 @@ static void invlpg_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 				um_fix_entry(mmu, vcpu, page, index);
 			return;
 		}
-		if (!has_unsync_children(page))
+		if (!um_marks_below(page))
 			return;
 		page = um_child(mmu, page, index);
 	}
@@ -559,6 +399,7 @@ const struct um_model um_unsync_bitmap = {
 	.vcpu_bytes = sizeof(struct bm_vcpu),
 	.predicts_host = true,
 	.create = create,
+	.destroy = destroy,
 	.page_cost = page_cost,
 	.page_zapping = page_zapping,
 	.page_wanted = page_wanted,
