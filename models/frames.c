@@ -183,6 +183,17 @@ void um_rmap_remove(struct um_mmu *mmu, struct um_page *page, unsigned int index
 	}
 }
 
+bool um_protect_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
+{
+	const uint64_t writable = UM_SPTE_P | UM_SPTE_W | UM_SPTE_LEAF;
+
+	if ((page->spt[index] & writable) != writable)
+		return false;
+	um_rmap_remove(mmu, page, index);
+	page->spt[index] &= ~UM_SPTE_W;
+	return true;
+}
+
 static unsigned int protect_list(struct um_mmu *mmu, struct um_frame *frame)
 {
 	unsigned int n = frame->n_writable;

@@ -233,7 +233,7 @@ static void on_flush(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_e
 
 	switch (e->kind) {
 	case UT_INVLPG:
-		if (!model->invlpg)
+		if (!model->invlpg || mmu->invlpg_free)
 			return;
 		mmu->count[UM_exit_invlpg]++;
 		model->invlpg(mmu, vcpu, e->invlpg.gva);
@@ -389,7 +389,9 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 		on_cr(mmu, vcpu, &e->cr);
 		break;
 	case UT_FAULT:
+		vcpu->fault_error = e->fault.error;
 		um_fault(mmu, vcpu, &e->fault);
+		vcpu->fault_error = 0;
 		break;
 	case UT_WRITE:
 		on_write(mmu, vcpu, &e->write);

@@ -123,9 +123,10 @@ struct um_model;
 /* An instance: one model on one shadow MMU with its own copy of the guest's tables. */
 struct um_mmu {
 	const struct um_model *model;
-	void *state;			/* the model's: state_bytes bytes, zeroed */
-	uint64_t *own;			/* the model's own counters, in the order of its table */
-	uint32_t unsync_now;		/* tables out of sync */
+	void *state;	     /* the model's: state_bytes bytes, zeroed */
+	uint64_t *own;	     /* the model's own counters, in the order of its table */
+	uint32_t unsync_now; /* tables out of sync */
+	bool invlpg_free;    /* the model's, for good: INVLPG does not exit, see invlpg() */
 	uint64_t count[UM_COUNTER_END]; /* last: grows without moving anything */
 };
 
@@ -175,6 +176,7 @@ struct um_vcpu {
 	struct um_page *root; /* NULL until the first fault after a change of mode or root */
 	uint32_t space; /* the model's: vCPUs of another space have shadow pages of their own */
 	void *priv;	/* the model's: vcpu_bytes bytes, zeroed at first use */
+	uint32_t fault_error; /* UT_PF_* of the fault under way; 0: there is none */
 };
 
 /* A counter that only this model has; results show it under the model's name. */
@@ -295,7 +297,7 @@ struct um_model {
 	void (*cr3_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value);
 	void (*cr0_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old);
 	void (*cr4_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old);
-	/* NULL: INVLPG does not exit in this design. */
+	/* NULL, or um_mmu.invlpg_free set: INVLPG does not exit in this design. */
 	void (*invlpg)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva);
 	void (*invpcid)(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv);
 	void (*pv_flush)(struct um_mmu *mmu, struct um_vcpu *vcpu);
@@ -383,6 +385,13 @@ bool um_context_changed(const struct um_vcpu *vcpu, uint64_t cr0, uint64_t cr4);
  * protect several frames for one.
  */
 unsigned int um_write_protect(struct um_mmu *mmu, struct um_frame *frame);
+
+/**
+ * um_protect_entry() - take write permission from one leaf entry
+ *
+ * Return: whether it had it; if so, a remote TLB flush is due, which the caller counts.
+ */
+bool um_protect_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index);
 
 /**
  * um_mark_unsync() - a page in sync goes out of sync. The caller remembers it by its own means.

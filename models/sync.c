@@ -92,6 +92,9 @@ static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *pag
 		return 0;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
 	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W)) {
+		/* A large page may hold a table that is not its first frame. */
+		if (ut_role_level(page->role) > 1)
+			bits &= ~UM_SPTE_W;
 		target = um_frame_find(&um_shadow(mmu)->frames, um_spte_gfn(spte));
 		if (target && target->n_pages)
 			bits &= ~UM_SPTE_W;

@@ -15,6 +15,7 @@
 #include "models/flood.h"
 
 enum { FLOOD_VCPU, FLOOD_PAGE, FLOOD_OFF };
+enum { INVLPG_FREE, INVLPG_EXIT };
 
 struct sow {
 	unsigned int flood;
@@ -37,6 +38,12 @@ static const struct um_option options[] = {
 		  "zap",
 	  .type = UM_OPT_BOOL,
 	  .def = "no" },
+	{ .name = "invlpg",
+	  .help = "INVLPG: free, as nothing can be stale; or an exit, as in the designs that need "
+		  "it",
+	  .type = UM_OPT_CHOICE,
+	  .choices = "free|exit",
+	  .def = "free" },
 	{ 0 }
 };
 
@@ -47,6 +54,7 @@ static int create(struct um_mmu *mmu)
 	s->flood = um_option_choice(mmu, "flood");
 	s->reinstall = um_option_bool(mmu, "reinstall");
 	s->byte_writes = um_option_bool(mmu, "byte_writes");
+	mmu->invlpg_free = um_option_choice(mmu, "invlpg") == INVLPG_FREE;
 	return 0;
 }
 
@@ -115,6 +123,14 @@ static void cr4_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 	mmu->count[UM_flush_local]++;
 }
 
+/* Only if it exits: there is nothing to repair. */
+static void invlpg(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
+{
+	(void)vcpu;
+	(void)gva;
+	mmu->count[UM_flush_local]++;
+}
+
 static void invpcid(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv)
 {
 	(void)vcpu;
@@ -146,6 +162,7 @@ const struct um_model um_sync_on_write = {
 	.cr3_written = cr3_written,
 	.cr0_written = cr0_written,
 	.cr4_written = cr4_written,
+	.invlpg = invlpg,
 	.invpcid = invpcid,
 	.pv_flush = pv_flush,
 };

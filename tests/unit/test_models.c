@@ -92,6 +92,20 @@ static void sow_each_write_exits(void **state)
 	lift(&b);
 }
 
+static void sow_invlpg_exits_if_wanted(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	lay(&b, "sync-on-write", "invlpg=exit");
+	guest_access(&b.g, 0, VA, READ);
+	guest_invlpg(&b.g, 0, VA);
+	assert_int_equal(count(&b, UM_exit_invlpg), 1);
+	/* There is nothing to repair. */
+	assert_true(guest_access(&b.g, 0, VA, READ));
+	lift(&b);
+}
+
 static void sow_flood_gives_the_table_up(void **state)
 {
 	struct bed b;
@@ -415,6 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sow_each_write_exits),
+		cmocka_unit_test(sow_invlpg_exits_if_wanted),
 		cmocka_unit_test(sow_flood_gives_the_table_up),
 		cmocka_unit_test(sow_use_between_writes_is_no_flood),
 		cmocka_unit_test(sow_byte_write_zaps_unless_allowed),
