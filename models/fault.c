@@ -37,8 +37,13 @@ static bool guest_permits(const struct um_vcpu *vcpu, const struct ut_fault *f)
 	uint64_t all = ~0ull, any_nx = 0;
 
 	for (unsigned int level = f->top; level >= f->bottom && level; level--) {
-		all &= f->walk[level - 1];
-		any_nx |= f->walk[level - 1] & UT_PTE_NX;
+		uint64_t gpte = f->walk[level - 1];
+
+		/* Of PAE's top entries only P says something. */
+		if (level == UM_TOP_LEVEL && um_is_top(vcpu->root))
+			gpte |= ~UT_PTE_P & ~UT_PTE_NX;
+		all &= gpte;
+		any_nx |= gpte & UT_PTE_NX;
 	}
 	if (!(all & UT_PTE_P))
 		return false;
@@ -51,6 +56,22 @@ static bool guest_permits(const struct um_vcpu *vcpu, const struct ut_fault *f)
 }
 
 /*
+ * Does the root that a top has for the address stand for the table that the walk went through? With PAE
+ * that is known from walks only.
+ */
+static bool top_fits(const struct um_mmu *mmu, const struct um_page *root, const struct ut_fault *f)
+{
+	uint64_t pdpte = f->walk[UM_TOP_LEVEL - 1];
+	const struct um_page *child;
+
+	if (!um_is_top(root) || (root->role & UT_ROLE_4BYTE))
+		return true;
+	child = um_child(mmu, root, um_index(f->gva, UM_TOP_LEVEL));
+	return child && (pdpte & UT_PTE_P) &&
+	       child->gfn == (pdpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+}
+
+/*
  * Would this model's shadow have let the access through? A fault that was reflected although P, W, U
  * and NX permit it (SMAP, protection keys, reserved bits) would have been reflected in any design.
  */
@@ -59,7 +80,8 @@ static bool spared(struct um_mmu *mmu, const struct um_vcpu *vcpu, const struct 
 	unsigned int index;
 	struct um_page *page = um_leaf_of(mmu, vcpu->root, f->gva, &index);
 
-	if (!page || !(page->spt[index] & UM_SPTE_P) || !permits(page->spt[index], f->error))
+	if (!page || !top_fits(mmu, vcpu->root, f) || !(page->spt[index] & UM_SPTE_P) ||
+	    !permits(page->spt[index], f->error))
 		return false;
 	if (f->outcome == UT_OUT_REFLECTED && guest_permits(vcpu, f))
 		return false;
@@ -81,18 +103,18 @@ static bool may_write(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn, bo
 bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
 		      unsigned int index)
 {
-	uint64_t gpte, bits;
+	uint64_t gpte, bits, gfn;
 
 	if (!page->frame->table)
 		return false;
-	gpte = page->frame->table[index];
+	gpte = um_gpte(page, index);
 	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A))
 		return false;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
-	if ((bits & UM_SPTE_W) &&
-	    !may_write(mmu, vcpu, (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT, false, true))
+	gfn = um_gpte_gfn(page, index, gpte);
+	if ((bits & UM_SPTE_W) && !may_write(mmu, vcpu, gfn, false, true))
 		bits &= ~UM_SPTE_W;
-	um_set_leaf(mmu, page, index, bits | (gpte & UM_SPTE_FRAME) | UM_SPTE_PREFETCH);
+	um_set_leaf(mmu, page, index, bits | gfn << UM_FRAME_SHIFT | UM_SPTE_PREFETCH);
 	return true;
 }
 
@@ -128,6 +150,9 @@ static bool step(struct um_mmu *mmu, struct um_vcpu *vcpu, struct descent *d, ui
 	unsigned int index = um_index(gva, d->level);
 	struct um_page *child = um_child(mmu, d->page, index);
 
+	/* Direct pages have the quadrant, too, since 5.19. */
+	if (role & UT_ROLE_4BYTE)
+		role |= um_quadrant(d->level == UM_TOP_LEVEL ? index : index % 2);
 	if (child && (child->gfn != gfn || child->role != role))
 		child = NULL;
 	if (!child) {
@@ -142,6 +167,18 @@ static bool step(struct um_mmu *mmu, struct um_vcpu *vcpu, struct descent *d, ui
 	d->page = child;
 	d->level--;
 	return true;
+}
+
+/* From a top to the root that the address belongs to. */
+static bool descend_top(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
+			struct descent *d)
+{
+	uint32_t role = um_role_below_top(d->page->role);
+	uint64_t gfn = (f->walk[UM_TOP_LEVEL - 1] & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+
+	if (role & UT_ROLE_4BYTE)
+		gfn = um_cr3_gfn(vcpu->cr3);
+	return step(mmu, vcpu, d, f->gva, gfn, role);
 }
 
 /* Down through the guest's own tables, to the level of the guest's leaf entry. */
@@ -177,6 +214,19 @@ static bool descend_direct(struct um_mmu *mmu, struct um_vcpu *vcpu, const struc
 	return true;
 }
 
+/* The frame that the guest's tables lead to. */
+static uint64_t target_gfn(const struct ut_fault *f, uint64_t gpte, uint32_t mode)
+{
+	uint64_t inside = um_level_frames(f->bottom) - 1;
+	uint64_t gfn = (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+
+	if ((mode & UT_ROLE_4BYTE) && f->bottom > 1) {
+		inside = UM_PSE_FRAMES - 1;
+		gfn = um_pse_gfn(gpte);
+	}
+	return (gfn & ~inside) | ((f->gva >> UM_FRAME_SHIFT) & inside);
+}
+
 enum fill { FILL_AGAIN, FILL_DONE, FILL_EMULATE };
 
 static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
@@ -186,17 +236,18 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 	uint64_t gpte = f->walk[f->bottom - 1];
 	bool dirty = write || (gpte & UT_PTE_D);
 	struct descent d = { .page = vcpu->root,
-			     .mode = vcpu->root->role & ~(UT_ROLE_LEVEL | UT_ROLE_ACCESS),
+			     .mode = vcpu->root->role &
+				     ~(UT_ROLE_LEVEL | UT_ROLE_ACCESS | UT_ROLE_DIRECT),
 			     .access = UT_ROLE_ACCESS,
-			     .level = f->top };
-	uint64_t inside = um_level_frames(f->bottom) - 1;
-	uint64_t gfn = (((gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT) & ~inside) |
-		       ((f->gva >> UM_FRAME_SHIFT) & inside);
+			     .level = ut_role_level(vcpu->root->role) };
+	uint64_t gfn = target_gfn(f, gpte, d.mode);
 	uint64_t bits;
 	uint32_t access;
 	bool refused = false;
 	unsigned int index;
 
+	if (um_is_top(d.page) && !descend_top(mmu, vcpu, f, &d))
+		return FILL_AGAIN;
 	if (!descend_guest(mmu, vcpu, f, &d))
 		return FILL_AGAIN;
 	access = um_narrowed(d.mode, d.access, gpte);
@@ -228,9 +279,19 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 /* A root that the walk could have started from; loads it if a change of state dropped it. */
 static bool root_fits(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
 {
+	unsigned int level;
+
 	if (!vcpu->root)
 		um_load_root(mmu, vcpu);
-	return vcpu->root && f->top == ut_role_level(vcpu->root->role);
+	if (!vcpu->root)
+		return false;
+	level = ut_role_level(vcpu->root->role);
+	if (!um_is_top(vcpu->root))
+		return f->top == level;
+	/* No page is as large as an entry of a top. */
+	if (f->bottom == UM_TOP_LEVEL && f->outcome != UT_OUT_REFLECTED)
+		return false;
+	return f->top == (vcpu->root->role & UT_ROLE_4BYTE ? level - 1 : level);
 }
 
 /* Fill the shadow. False: the access is a write that must be emulated. */

@@ -29,13 +29,12 @@ bool um_page_flood_written(struct um_page_flood *flood, const struct um_page *pa
 void um_flood_installed(struct um_flood *flood, const struct um_frame *frame,
 			const struct ut_write *w)
 {
-	const struct um_page *page = frame->pages;
-
-	while (page && (page->role & UT_ROLE_DIRECT))
-		page = page->next_of_gfn;
-	if (!page)
+	for (const struct um_page *page = frame->pages; page; page = page->next_of_gfn) {
+		if ((page->role & UT_ROLE_DIRECT) ||
+		    !um_written_entries(page, w->offset, w->size, &flood->index))
+			continue;
+		flood->page = page->id;
+		flood->installed = true;
 		return;
-	flood->page = page->id;
-	flood->index = w->offset / 8;
-	flood->installed = true;
+	}
 }

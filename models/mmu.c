@@ -151,9 +151,14 @@ static uint32_t role_of(uint64_t cr0, uint64_t cr4, uint64_t efer)
 {
 	uint32_t role = UT_ROLE_ACCESS;
 
-	if (!(cr0 & UT_CR0_PG) || !(cr4 & UT_CR4_PAE) || !(efer & (UT_EFER_LME | UT_EFER_LMA)))
+	if (!(cr0 & UT_CR0_PG))
 		return 0;
-	role |= cr4 & UT_CR4_LA57 ? 5 : 4;
+	if (!(cr4 & UT_CR4_PAE))
+		role |= UM_TOP_LEVEL | UT_ROLE_DIRECT | UT_ROLE_4BYTE;
+	else if (!(efer & (UT_EFER_LME | UT_EFER_LMA)))
+		role |= UM_TOP_LEVEL | UT_ROLE_DIRECT;
+	else
+		role |= cr4 & UT_CR4_LA57 ? 5 : 4;
 	if (efer & UT_EFER_NX)
 		role |= UT_ROLE_EFER_NX;
 	if (cr0 & UT_CR0_WP)
@@ -168,6 +173,14 @@ static uint32_t role_of(uint64_t cr0, uint64_t cr4, uint64_t efer)
 uint32_t um_root_role(const struct um_vcpu *vcpu)
 {
 	return role_of(vcpu->cr0, vcpu->cr4, vcpu->efer);
+}
+
+uint64_t um_root_gfn(const struct um_vcpu *vcpu, uint64_t cr3)
+{
+	if (!(um_root_role(vcpu) & UT_ROLE_DIRECT))
+		return um_cr3_gfn(cr3);
+	/* PAE's four entries may lie anywhere in a page, aligned to their size. */
+	return UM_TOP_GFN | (cr3 & (vcpu->cr4 & UT_CR4_PAE ? 0xffffffe0u : 0xfffff000u)) >> 5;
 }
 
 bool um_context_changed(const struct um_vcpu *vcpu, uint64_t cr0, uint64_t cr4)
@@ -303,6 +316,24 @@ static void on_ad(struct um_mmu *mmu, const struct ut_ad *ad)
 		frame->table[byte / 8] |= (ad->dirty ? UT_PTE_D : UT_PTE_A) << (byte % 8 * 8);
 }
 
+/* A word of a table is something else now: each of its entries that differs is a write. */
+static void learn_word(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+		       unsigned int i, uint64_t value, uint8_t size)
+{
+	uint64_t mask = size == 8 ? ~0ull : 0xffffffffu;
+
+	for (unsigned int at = 0; at < 8; at += size) {
+		struct ut_write w = { .gfn = frame->gfn,
+				      .offset = (uint16_t)(i * 8 + at),
+				      .val = value >> at * 8 & mask,
+				      .size = size,
+				      .how = UT_HOW_WINDOW };
+
+		if ((frame->table[i] >> at * 8 & mask) != w.val)
+			on_write(mmu, vcpu, &w);
+	}
+}
+
 /*
  * New content for a table that the model may already shadow in step: differences are writes that went
  * unseen (the host's copy was out of sync), known by their net effect.
@@ -316,19 +347,16 @@ static void learn(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *fra
 	if (!um_frame_know(mmu, frame))
 		return;
 	for (unsigned int i = 0; i < UM_ENTRIES; i++) {
-		struct ut_write w = { .gfn = frame->gfn,
-				      .offset = (uint16_t)(i * 8),
-				      .size = 8,
-				      .how = UT_HOW_WINDOW };
+		uint64_t value = 0;
 
 		if (next < p->n && p->entries[next].index == i)
-			w.val = p->entries[next++].value;
-		if (frame->table[i] == w.val)
+			value = p->entries[next++].value;
+		if (frame->table[i] == value)
 			continue;
 		if (fresh || !frame->n_synced)
-			frame->table[i] = w.val;
+			frame->table[i] = value;
 		else
-			on_write(mmu, vcpu, &w);
+			learn_word(mmu, vcpu, frame, i, value, p->role & UT_ROLE_4BYTE ? 4 : 8);
 	}
 }
 
@@ -353,18 +381,30 @@ static void zap_recorded(struct um_mmu *mmu, struct um_page *page, void *unused)
 }
 
 /*
+ * Is it the page that the recorded host means? Hosts since 2022 always say EFER.NX, and those before
+ * said nothing of a narrow table that a direct page does not have.
+ */
+static bool is_recorded(const struct um_page *page, uint32_t role)
+{
+	uint32_t compared = UM_ROLE_MODELLED & ~UT_ROLE_EFER_NX;
+
+	if (role & UT_ROLE_DIRECT)
+		compared &= ~(UT_ROLE_4BYTE | UT_ROLE_QUADRANT);
+	return !((page->role ^ role) & compared);
+}
+
+/*
  * The recorded host gave a page up: no model may keep it, as the trace tells nothing of it from here
  * on. With the host's last page of a frame its content becomes unknown.
  */
 static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 {
 	struct um_frame *frame = um_frame_find(&um_shadow(mmu)->frames, p->gfn);
-	uint32_t role = p->role & UM_ROLE_MODELLED;
 
 	if (!frame)
 		return;
 	for (struct um_page *page = frame->pages; page; page = page->next_of_gfn) {
-		if (page->role == role) {
+		if (is_recorded(page, p->role)) {
 			um_zap_recorded(mmu, page);
 			break;
 		}

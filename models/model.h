@@ -10,6 +10,12 @@
  * Terms (see docs/models.md): gfn = guest frame number; spte = shadow page-table entry; gpte = guest
  * page-table entry; tracked gfn = a guest table that is write-protected, as at least one shadow page
  * of it is in sync.
+ *
+ * Guests in four- and five-level paging have one root. Those with 32-bit tables or PAE have four, which
+ * hang off four root entries that no shadowed table of the guest's holds: a *top* (um_is_top()), direct,
+ * of level 3, never protected, stands for them. So a vCPU has one root there, too, and walks, parent
+ * links and marks are as ever. The pages below it are those that a host has: two for a table of 4-byte
+ * entries, four for a directory of them, each for its quadrant.
  */
 #ifndef UNSYNC_MODELS_MODEL_H
 #define UNSYNC_MODELS_MODEL_H
@@ -364,11 +370,81 @@ void um_set_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root)
 
 /**
  * um_cr3_gfn() - frame of the top-level table that a CR3 value names
+ *
+ * In four- and five-level paging; see um_root_gfn().
  */
 static inline uint64_t um_cr3_gfn(uint64_t cr3)
 {
 	return (cr3 & UT_PTE_FRAME) >> 12;
 }
+
+/* Set in um_page.gfn of a top: no frame of a guest's. */
+#define UM_TOP_GFN (1ull << 52)
+
+/**
+ * um_is_top() - does a page stand for the four root entries of a guest with 32-bit tables or PAE?
+ */
+static inline bool um_is_top(const struct um_page *page)
+{
+	return page->gfn & UM_TOP_GFN;
+}
+
+/**
+ * um_root_gfn() - um_page.gfn of the root that a CR3 value names in the vCPU's present mode
+ *
+ * The frame of the table, or what a top has instead. Two CR3 values of one mode name the same root if
+ * it is the same for both.
+ */
+uint64_t um_root_gfn(const struct um_vcpu *vcpu, uint64_t cr3);
+
+/**
+ * um_gpte_in() - the guest's entry behind a shadow entry
+ * @words: the guest's table, UM_ENTRIES words
+ * @role: of the shadow page: entries of 4 bytes are found by its quadrant
+ * @index: of the shadow entry
+ */
+static inline uint64_t um_gpte_in(const uint64_t *words, uint32_t role, unsigned int index)
+{
+	unsigned int at;
+
+	if (!(role & UT_ROLE_4BYTE))
+		return words[index];
+	at = (role & UT_ROLE_QUADRANT) >> UT_ROLE_QUADRANT_SHIFT;
+	at = at * UM_ENTRIES + index;
+	/* A directory entry of 4 bytes covers 4 MiB, its shadow two times 2 MiB. */
+	if (ut_role_level(role) > 1)
+		at /= 2;
+	return words[at / 2 % UM_ENTRIES] >> (at % 2 * 32) & 0xffffffffu;
+}
+
+/**
+ * um_gpte() - as um_gpte_in(), of the table as it is now; its content must be known
+ */
+static inline uint64_t um_gpte(const struct um_page *page, unsigned int index)
+{
+	return um_gpte_in(page->frame->table, page->role, index);
+}
+
+/**
+ * um_gpte_gfn() - the frame that a shadow entry leads to, by the guest's entry behind it
+ * @page: of the shadow entry
+ * @index: of it
+ * @gpte: the guest's entry; taken for a large page if it says so
+ */
+uint64_t um_gpte_gfn(const struct um_page *page, unsigned int index, uint64_t gpte);
+
+/**
+ * um_written_entries() - the entries of a shadow page whose guest entries some bytes belong to
+ * @page: not direct
+ * @offset: of the first byte in the guest's table
+ * @size: bytes
+ * @first: set to the first of them
+ *
+ * Return: how many; 0 if all belong to other quadrants. One 4-byte entry of a directory is shadowed by
+ * two. (get_written_sptes() of Linux 6.1.)
+ */
+unsigned int um_written_entries(const struct um_page *page, unsigned int offset, unsigned int size,
+				unsigned int *first);
 
 /**
  * um_context_changed() - did the role of the root change?
@@ -487,7 +563,9 @@ void um_for_each_page(struct um_mmu *mmu, struct um_frame *frame,
 		      void (*fn)(struct um_mmu *mmu, struct um_page *page, void *ctx), void *ctx);
 
 /**
- * um_index() - which entry of a table of @level an address goes through
+ * um_index() - which entry of a shadow page of @level an address goes through
+ *
+ * Shadow pages have 512 entries in every mode; um_gpte() finds the guest's entry behind one.
  */
 static inline unsigned int um_index(uint64_t gva, unsigned int level)
 {

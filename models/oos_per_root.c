@@ -198,7 +198,7 @@ static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 
 	(void)vcpu;
 	(void)index;
-	if (child->role & UT_ROLE_DIRECT)
+	if (parent && (child->role & UT_ROLE_DIRECT))
 		return;
 	if (!parent) {
 		if (c->roots == ROOT_NONE) {
@@ -366,7 +366,7 @@ static bool runs_elsewhere(const struct um_mmu *mmu, const struct um_vcpu *vcpu)
 static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)
 {
 	const struct oos *s = mmu->state;
-	bool same = vcpu->root && um_cr3_gfn(old) == um_cr3_gfn(vcpu->cr3);
+	bool same = vcpu->root && um_root_gfn(vcpu, old) == um_root_gfn(vcpu, vcpu->cr3);
 	bool flush = !((vcpu->cr4 & UT_CR4_PCIDE) && (value & UT_CR3_NOFLUSH));
 
 	um_resync_begin(mmu, UM_CAUSE_cr3);

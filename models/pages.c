@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOP_ENTRIES 4
+
 struct um_page *um_page_by_id(const struct um_mmu *mmu, uint32_t id)
 {
 	const struct um_shadow *s = um_shadow(mmu);
@@ -84,10 +86,15 @@ static struct um_page *alloc_page(struct um_shadow *s)
 	return page;
 }
 
+/* Tops are no pages that a host would have to find, or keep. */
 static void account_page(struct um_mmu *mmu, struct um_page *page, int sign)
 {
 	struct um_shadow *s = um_shadow(mmu);
 
+	if (um_is_top(page))
+		return;
+	if (sign > 0)
+		mmu->count[UM_pages_created]++;
 	s->n_pages += sign;
 	if (s->n_pages > mmu->count[UM_pages_peak])
 		mmu->count[UM_pages_peak] = s->n_pages;
@@ -127,7 +134,6 @@ static struct um_page *create_page(struct um_mmu *mmu, struct um_vcpu *vcpu, str
 	page->next_of_gfn = frame->pages;
 	frame->pages = page;
 	push_newest(s, page);
-	mmu->count[UM_pages_created]++;
 	account_page(mmu, page, 1);
 	if (!(role & UT_ROLE_DIRECT)) {
 		frame->n_pages++;
@@ -157,7 +163,7 @@ struct um_page *um_get_page(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t g
 			page = NULL;
 	}
 	if (page) {
-		mmu->count[UM_pages_reused]++;
+		mmu->count[UM_pages_reused] += !um_is_top(page);
 		return page;
 	}
 	return create_page(mmu, vcpu, frame, role);
@@ -204,6 +210,13 @@ void um_link(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent, u
 		mmu->model->page_linked(mmu, vcpu, parent, index, child);
 }
 
+static void clear_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
+{
+	page->spt[index] = 0;
+	if (!--page->present && um_is_top(page))
+		um_shadow(mmu)->empty_tops = true;
+}
+
 void um_drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 {
 	uint64_t spte = page->spt[index];
@@ -216,8 +229,7 @@ void um_drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 		remove_parent(child, page->id, index);
 	else if (spte & UM_SPTE_W)
 		um_rmap_remove(mmu, page, index);
-	page->spt[index] = 0;
-	page->present--;
+	clear_entry(mmu, page, index);
 }
 
 void um_set_leaf(struct um_mmu *mmu, struct um_page *page, unsigned int index, uint64_t spte)
@@ -248,8 +260,7 @@ static void unlink_parents(struct um_mmu *mmu, struct um_page *page)
 
 		if (!parent)
 			continue;
-		parent->spt[up.index] = 0;
-		parent->present--;
+		clear_entry(mmu, parent, up.index);
 	}
 }
 
@@ -302,13 +313,29 @@ static void zap(struct um_mmu *mmu, struct um_page *page)
 	page->gone = true;
 	page->next_of_gfn = s->graveyard;
 	s->graveyard = page;
-	mmu->count[UM_flush_remote]++;
+	mmu->count[UM_flush_remote] += !um_is_top(page);
+}
+
+/* A top that was left, and all of whose roots went, will hardly be wanted again. */
+static void zap_empty_tops(struct um_mmu *mmu)
+{
+	struct um_shadow *s = um_shadow(mmu);
+	struct um_page *page, *newer;
+
+	s->empty_tops = false;
+	for (page = s->oldest; page; page = newer) {
+		newer = page->newer;
+		if (um_is_top(page) && !page->present && !page->root_count)
+			zap(mmu, page);
+	}
 }
 
 void um_bury(struct um_mmu *mmu)
 {
 	struct um_shadow *s = um_shadow(mmu);
 
+	if (s->empty_tops)
+		zap_empty_tops(mmu);
 	while (s->graveyard) {
 		struct um_page *page = s->graveyard;
 
@@ -380,12 +407,41 @@ void um_for_each_page(struct um_mmu *mmu, struct um_frame *frame,
 
 void um_set_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root)
 {
-	(void)mmu;
 	if (root)
 		root->root_count++;
-	if (vcpu->root)
+	if (vcpu->root) {
 		vcpu->root->root_count--;
+		if (!vcpu->root->present && um_is_top(vcpu->root))
+			um_shadow(mmu)->empty_tops = true;
+	}
 	vcpu->root = root;
+}
+
+/*
+ * Look up one of the four roots. With 32-bit tables all are in the directory that CR3 names. PAE's are in
+ * entries that the CPU reads when CR3 is written, and that no trace has: taken for what they were, until a
+ * fault's walk tells otherwise.
+ */
+static void load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top,
+			   unsigned int index)
+{
+	const struct um_page *was = um_child(mmu, top, index);
+	uint32_t role = um_role_below_top(top->role);
+	struct um_page *root;
+
+	if (role & UT_ROLE_4BYTE)
+		root = um_get_page(mmu, vcpu, um_cr3_gfn(vcpu->cr3), role | um_quadrant(index));
+	else if (was)
+		root = um_get_page(mmu, vcpu, was->gfn, role);
+	else
+		return;
+	if (!root || top->gone)
+		return;
+	mmu->count[UM_roots_loaded]++;
+	if (root == um_child(mmu, top, index))
+		return;
+	um_drop_entry(mmu, top, index);
+	um_link(mmu, vcpu, top, index, root);
 }
 
 void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu)
@@ -397,11 +453,16 @@ void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu)
 		um_set_root(mmu, vcpu, NULL);
 		return;
 	}
-	root = um_get_page(mmu, vcpu, um_cr3_gfn(vcpu->cr3), role);
+	root = um_get_page(mmu, vcpu, um_root_gfn(vcpu, vcpu->cr3), role);
 	if (!root)
 		return;
-	mmu->count[UM_roots_loaded]++;
 	um_set_root(mmu, vcpu, root);
 	if (mmu->model->page_linked)
 		mmu->model->page_linked(mmu, vcpu, NULL, 0, root);
+	if (!um_is_top(root)) {
+		mmu->count[UM_roots_loaded]++;
+		return;
+	}
+	for (unsigned int i = 0; i < TOP_ENTRIES && vcpu->root == root; i++)
+		load_below_top(mmu, vcpu, root, i);
 }

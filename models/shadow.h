@@ -9,10 +9,13 @@
 
 #define UM_FRAME_SHIFT 12
 #define UM_LEVEL_BITS 9
+#define UM_PSE_FRAMES 1024u /* of a large page in 32-bit tables */
 /* What a trace may make an instance hold: a few bytes of it are enough to ask for a table. */
 #define UM_MAX_PAGES (1u << 17)
 #define UM_MAX_TABLES (1u << 17)
 #define UM_PREFETCH_GROUP 8u /* entries; commit 957ed9effd8, Linux 2.6.37 */
+
+#define UM_TOP_LEVEL 3u /* of a page that stands for four root entries */
 
 struct um_frame_table {
 	struct um_frame **slots; /* open addressing, power of two */
@@ -34,7 +37,8 @@ struct um_shadow {
 	char **options;	   /* effective values */
 	uint32_t n_tables; /* frames with content */
 	int64_t bookkeeping;
-	uint64_t visit; /* number of the last um_for_each_page() */
+	uint64_t visit;	 /* number of the last um_for_each_page() */
+	bool empty_tops; /* there may be tops that nothing hangs off any more */
 
 	bool failed;
 	char failure[256];
@@ -94,12 +98,30 @@ uint32_t um_narrowed(uint32_t mode, uint32_t access, uint64_t gpte);
 
 void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f);
 
+/* Which of the quadrants a table of 4-byte entries is shadowed by, as a part of a role. */
+static inline uint32_t um_quadrant(unsigned int n)
+{
+	return n << UT_ROLE_QUADRANT_SHIFT & UT_ROLE_QUADRANT;
+}
+
+/* Role of the roots below a top with this role, the first one's quadrant. */
+static inline uint32_t um_role_below_top(uint32_t top)
+{
+	return (top & ~(UT_ROLE_LEVEL | UT_ROLE_DIRECT)) | (UM_TOP_LEVEL - 1);
+}
+
 static inline uint64_t um_spte_gfn(uint64_t spte)
 {
 	return (spte & UM_SPTE_FRAME) >> UM_FRAME_SHIFT;
 }
 
-/* Frames mapped by one entry at a level. */
+/* The first frame of a page of 4 MiB; bits 13 to 20 are bits 32 to 39 of its address (PSE-36). */
+static inline uint64_t um_pse_gfn(uint64_t gpte)
+{
+	return (gpte & 0xffc00000u) >> UM_FRAME_SHIFT | (gpte & 0x1fe000u) << 7;
+}
+
+/* Frames mapped by one entry of a shadow page at a level. */
 static inline uint64_t um_level_frames(unsigned int level)
 {
 	/* Levels begin at 1. */

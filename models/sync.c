@@ -64,17 +64,14 @@ static bool link_right(const struct um_mmu *mmu, const struct um_page *page, uns
 	const struct um_page *child = um_child(mmu, page, index);
 	unsigned int level = ut_role_level(page->role);
 	uint32_t access = um_narrowed(page->role, page->role & UT_ROLE_ACCESS, gpte);
-	uint64_t gfn = (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+	uint64_t gfn = um_gpte_gfn(page, index, gpte);
 	bool large = (gpte & UT_PTE_PS) && level < 4;
 
 	if (!child || !(gpte & UT_PTE_P) || !(gpte & UT_PTE_A) ||
 	    large != !!(child->role & UT_ROLE_DIRECT))
 		return false;
-	if (large) {
-		gfn &= ~(um_level_frames(level) - 1);
-		if (!(gpte & UT_PTE_D))
-			access &= ~UT_ROLE_WRITE;
-	}
+	if (large && !(gpte & UT_PTE_D))
+		access &= ~UT_ROLE_WRITE;
 	return child->gfn == gfn && (child->role & UT_ROLE_ACCESS) == access;
 }
 
@@ -82,13 +79,14 @@ static bool link_right(const struct um_mmu *mmu, const struct um_page *page, uns
 static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *page,
 			     unsigned int index)
 {
-	uint64_t spte = page->spt[index], gpte = page->frame->table[index];
+	uint64_t spte = page->spt[index], gpte = um_gpte(page, index);
 	const struct um_frame *target;
 	uint64_t bits;
 
 	if (!(spte & UM_SPTE_LEAF))
 		return link_right(mmu, page, index, gpte) ? spte : 0;
-	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A) || ((gpte ^ spte) & UM_SPTE_FRAME))
+	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A) ||
+	    um_gpte_gfn(page, index, gpte) != um_spte_gfn(spte))
 		return 0;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
 	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W)) {
@@ -114,7 +112,7 @@ static bool keep_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 {
 	uint64_t spte = page->spt[index];
-	uint64_t gpte = page->frame->table[index];
+	uint64_t gpte = um_gpte(page, index);
 	uint64_t now = synced_entry(mmu, page, index);
 
 	mmu->count[UM_entries_compared]++;
@@ -125,7 +123,7 @@ static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 		um_set_leaf(mmu, page, index, now);
 		return true;
 	}
-	if ((gpte & UT_PTE_P) && ((gpte ^ spte) & UM_SPTE_FRAME))
+	if ((gpte & UT_PTE_P) && um_gpte_gfn(page, index, gpte) != um_spte_gfn(spte))
 		mmu->count[UM_entries_retargeted]++;
 	mmu->count[UM_entries_dropped]++;
 	um_drop_entry(mmu, page, index);
@@ -166,7 +164,7 @@ static unsigned int sync_table(struct um_mmu *mmu, struct um_page *page, enum um
 	for (unsigned int i = 0; i < UM_ENTRIES; i++) {
 		if (!(page->spt[i] & UM_SPTE_P))
 			continue;
-		if (snapshot && snapshot[i] == page->frame->table[i]) {
+		if (snapshot && um_gpte_in(snapshot, page->role, i) == um_gpte(page, i)) {
 			mmu->count[UM_entries_compared]++;
 			keep_entry(mmu, page, i);
 		} else {
@@ -190,6 +188,46 @@ unsigned int um_sync_changed(struct um_mmu *mmu, struct um_page *page, enum um_s
 	return sync_table(mmu, page, kind, snapshot);
 }
 
+uint64_t um_gpte_gfn(const struct um_page *page, unsigned int index, uint64_t gpte)
+{
+	unsigned int level = ut_role_level(page->role);
+	uint64_t gfn = (gpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+
+	if (level == 1 || level > 3 || !(gpte & UT_PTE_PS))
+		return gfn;
+	if (!(page->role & UT_ROLE_4BYTE))
+		return gfn & ~(um_level_frames(level) - 1);
+	return um_pse_gfn(gpte) + index % 2 * um_level_frames(2);
+}
+
+/* An entry of 4 bytes: its shadows are numbered through all quadrants. */
+static unsigned int written_narrow(const struct um_page *page, unsigned int offset,
+				   unsigned int size, unsigned int *first)
+{
+	unsigned int each = ut_role_level(page->role) > 1 ? 2 : 1;
+	unsigned int from = offset / 4 * each, to = ((offset + size - 1) / 4 + 1) * each;
+	unsigned int base =
+		((page->role & UT_ROLE_QUADRANT) >> UT_ROLE_QUADRANT_SHIFT) * UM_ENTRIES;
+
+	if (from < base)
+		from = base;
+	if (to > base + UM_ENTRIES)
+		to = base + UM_ENTRIES;
+	*first = from % UM_ENTRIES;
+	return from < to ? to - from : 0;
+}
+
+unsigned int um_written_entries(const struct um_page *page, unsigned int offset, unsigned int size,
+				unsigned int *first)
+{
+	unsigned int last = (offset + size - 1) / 8;
+
+	if (page->role & UT_ROLE_4BYTE)
+		return written_narrow(page, offset, size, first);
+	*first = offset / 8;
+	return (last < UM_ENTRIES ? last + 1 : UM_ENTRIES) - *first;
+}
+
 static unsigned int entry_bytes(const struct um_page *page)
 {
 	return page->role & UT_ROLE_4BYTE ? 4 : 8;
@@ -207,9 +245,9 @@ static bool write_misaligned(const struct um_page *page, const struct ut_write *
 static void write_entries(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
 			  const struct ut_write *w, bool reinstall)
 {
-	unsigned int first = w->offset / 8, last = (w->offset + w->size - 1) / 8;
+	unsigned int first, n = um_written_entries(page, w->offset, w->size, &first);
 
-	for (unsigned int i = first; i <= last && i < UM_ENTRIES; i++) {
+	for (unsigned int i = first; i < first + n; i++) {
 		bool was = page->spt[i] & UM_SPTE_P;
 
 		um_drop_entry(mmu, page, i);

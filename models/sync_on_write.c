@@ -102,8 +102,9 @@ static void fault_done(struct um_mmu *mmu, struct um_vcpu *vcpu)
 
 static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)
 {
+	(void)old;
 	(void)value;
-	if (!vcpu->root || um_cr3_gfn(old) != um_cr3_gfn(vcpu->cr3))
+	if (!vcpu->root || vcpu->root->gfn != um_root_gfn(vcpu, vcpu->cr3))
 		um_load_root(mmu, vcpu);
 	mmu->count[UM_flush_local]++;
 }

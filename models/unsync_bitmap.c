@@ -210,7 +210,8 @@ static void drop_all_prev(struct bm_vcpu *v)
 /* Put the root in front of the previous ones; the oldest of them falls out. */
 static void push_prev(const struct bm *s, struct bm_vcpu *v, struct um_page *root, uint64_t cr3)
 {
-	if (!s->prev_roots || !root)
+	/* Only single roots are remembered (fast_pgd_switch()). */
+	if (!s->prev_roots || !root || um_is_top(root))
 		return;
 	drop_prev(&v->prev[s->prev_roots - 1]);
 	memmove(&v->prev[1], &v->prev[0], (s->prev_roots - 1) * sizeof(v->prev[0]));
