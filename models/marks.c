@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 16 /* KVM_PAGE_ARRAY_NR: inner nodes on the way are held in it, too */
-#define GROUP 8u /* entries that share a bit of a word */
+#define BATCH 16  /* KVM_PAGE_ARRAY_NR: inner nodes on the way are held in it, too */
+#define GROUP 8u  /* entries that share a bit of a word */
 #define CHUNK 128 /* cells allocated at a time */
 
 struct um_marks_chunk {
@@ -307,7 +307,7 @@ static bool batch_add(struct batch *b, struct um_page *page, int parent, unsigne
 /* Entries of a page that may lead to something out of sync, one after the other. */
 struct cursor {
 	const struct um_page *page;
-	unsigned int next;	   /* entry to look at */
+	unsigned int next;	    /* entry to look at */
 	const struct um_mark *mark; /* list: the next one, as the present one may be taken back */
 };
 
@@ -435,8 +435,7 @@ static unsigned int gather(struct um_mmu *mmu, struct um_marks *m, struct batch 
 	return found;
 }
 
-static bool next_batch(struct um_mmu *mmu, struct um_marks *m, struct batch *b,
-		       struct um_page *top)
+static bool next_batch(struct um_mmu *mmu, struct um_marks *m, struct batch *b, struct um_page *top)
 {
 	b->n = 0;
 	b->full = false;

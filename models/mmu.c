@@ -381,12 +381,12 @@ static void zap_recorded(struct um_mmu *mmu, struct um_page *page, void *unused)
 }
 
 /*
- * Is it the page that the recorded host means? Hosts since 2022 always say EFER.NX, and those before
- * said nothing of a narrow table that a direct page does not have.
+ * Is it the page that the recorded host means? Hosts before 2022 said nothing of a narrow table that a
+ * direct page does not have.
  */
 static bool is_recorded(const struct um_page *page, uint32_t role)
 {
-	uint32_t compared = UM_ROLE_MODELLED & ~UT_ROLE_EFER_NX;
+	uint32_t compared = UM_ROLE_MODELLED;
 
 	if (role & UT_ROLE_DIRECT)
 		compared &= ~(UT_ROLE_4BYTE | UT_ROLE_QUADRANT);

@@ -8,10 +8,13 @@
 
 #include "models/model.h"
 
-/* Role bits that the models tell pages apart by; the rest of a recorded role is left out. */
+/*
+ * Role bits by which a recorded page and a model's are known to be the same; the rest is left out. Hosts
+ * since 2022 say EFER.NX whatever the guest has, models as the guest has it.
+ */
 #define UM_ROLE_MODELLED                                                                           \
 	(UT_ROLE_LEVEL | UT_ROLE_4BYTE | UT_ROLE_QUADRANT | UT_ROLE_DIRECT | UT_ROLE_ACCESS |      \
-	 UT_ROLE_EFER_NX | UT_ROLE_CR0_WP | UT_ROLE_SMEP_NOT_WP | UT_ROLE_SMAP_NOT_WP)
+	 UT_ROLE_CR0_WP | UT_ROLE_SMEP_NOT_WP | UT_ROLE_SMAP_NOT_WP)
 
 /* One finished resync, for the clock's owner. */
 struct um_resync {

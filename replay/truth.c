@@ -377,7 +377,8 @@ static void remember_refresh(struct ur_truth *t, struct table *table)
 static void model_did(void *ctx, enum um_happening what, const struct um_page *page)
 {
 	struct ur_truth *t = ctx;
-	struct table *table = t->event ? get_table(t, page->gfn, page->role) : NULL;
+	struct table *table =
+		t->event ? get_table(t, page->gfn, page->role & UM_ROLE_MODELLED) : NULL;
 
 	if (!table)
 		return;
