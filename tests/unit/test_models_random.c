@@ -199,7 +199,7 @@ static void check_accounts(struct world *w)
 	for (struct um_page *p = s->oldest; p; p = p->newer) {
 		uint32_t present = 0;
 
-		pages++;
+		pages += !um_is_top(p);
 		unsync += p->unsync;
 		for (unsigned int i = 0; i < UM_ENTRIES; i++)
 			present += p->spt[i] & UM_SPTE_P;
@@ -458,7 +458,8 @@ static void odd_page(struct world *w, struct ut_page *p, struct ut_entry *entrie
 {
 	p->gfn = odd_gfn(w);
 	p->role = (uint32_t)(1 + rnd(w, 5)) | UT_ROLE_ACCESS | UT_ROLE_CR0_WP | UT_ROLE_EFER_NX |
-		  (rnd(w, 4) ? 0 : UT_ROLE_DIRECT);
+		  (rnd(w, 4) ? 0 : UT_ROLE_DIRECT) |
+		  (rnd(w, 2) ? 0 : UT_ROLE_4BYTE | (uint32_t)rnd(w, 4) << UT_ROLE_QUADRANT_SHIFT);
 	p->known = !(p->role & UT_ROLE_DIRECT) && rnd(w, 4);
 	p->entries = entries;
 	for (unsigned int i = 0; p->known && i < UM_ENTRIES; i += 1 + (unsigned int)rnd(w, 40))
@@ -469,7 +470,7 @@ static void odd_fault(struct world *w, struct ut_fault *f)
 {
 	f->gva = rnd(w, 2) ? rnd(w, 1ull << 31) << 12 : rnd(w, 64) << 12;
 	f->error = (uint32_t)rnd(w, 32);
-	f->top = (uint8_t)(rnd(w, 8) ? 4 : rnd(w, 6));
+	f->top = (uint8_t)(rnd(w, 8) ? 2 + rnd(w, 4) : rnd(w, 6));
 	f->bottom = f->top ? (uint8_t)(1 + rnd(w, f->top)) : 0;
 	f->outcome = (uint8_t)rnd(w, UT_OUT_FAST + 1);
 	f->map_level = f->bottom ? (uint8_t)rnd(w, f->bottom + 1u) : 0;
@@ -488,14 +489,15 @@ static void odd_event(struct world *w, struct ut_event *e, struct ut_entry *entr
 	e->vcpu = (uint16_t)(rnd(w, 1000) ? rnd(w, 3) : UT_NO_VCPU);
 	switch (e->kind) {
 	case UT_STATE:
-		e->state =
-			(struct ut_state){ rnd(w, 2) ? UT_CR0_PG | UT_CR0_WP : 0, odd_gfn(w) << 12,
-					   rnd(w, 1 << 23) | UT_CR4_PAE, UT_EFER_LMA | UT_EFER_NX };
+		e->state = (struct ut_state){ rnd(w, 8) ? UT_CR0_PG | UT_CR0_WP : 0,
+					      odd_gfn(w) << 12 | rnd(w, 4) << 5,
+					      rnd(w, 1 << 23) | (rnd(w, 2) ? UT_CR4_PAE : 0),
+					      (rnd(w, 2) ? UT_EFER_LMA : 0) | UT_EFER_NX };
 		break;
 	case UT_CR:
 		e->cr.cr = (uint8_t[]){ 0, 3, 3, 3, 4 }[rnd(w, 5)];
 		e->cr.value = e->cr.cr == 3 ? odd_gfn(w) << 12 | (rnd(w, 2) << 63)
-					    : rnd(w, 1 << 23) | UT_CR0_PG | UT_CR4_PAE;
+					    : rnd(w, 1 << 23) | UT_CR0_PG;
 		break;
 	case UT_FAULT:
 		odd_fault(w, &e->fault);
@@ -508,7 +510,8 @@ static void odd_event(struct world *w, struct ut_event *e, struct ut_entry *entr
 		e->write.offset = (uint16_t)rnd(w, 4097u - e->write.size);
 		break;
 	case UT_AD:
-		e->ad = (struct ut_ad){ odd_gfn(w), (uint16_t)rnd(w, 512), 8, rnd(w, 2) };
+		e->ad = (struct ut_ad){ odd_gfn(w), (uint16_t)rnd(w, 512), rnd(w, 2) ? 8 : 4,
+					rnd(w, 2) };
 		break;
 	case UT_PAGE_NEW:
 	case UT_PAGE_ZAP:
