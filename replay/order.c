@@ -113,6 +113,13 @@ static bool flushes(const struct ut_event *e)
 	       e->kind == UT_INVPCID || e->kind == UT_PV_FLUSH;
 }
 
+/* What the host does about a step; it may need another root before it syncs. */
+static bool of_host(const struct ut_event *e)
+{
+	return e->kind == UT_HOST_SYNC || e->kind == UT_HOST_RESYNC || e->kind == UT_PAGE_NEW ||
+	       e->kind == UT_PAGE_FOUND || e->kind == UT_PAGE_ZAP;
+}
+
 static bool is_window(const struct ut_event *e)
 {
 	return e->kind == UT_WRITE && e->write.how == UT_HOW_WINDOW;
@@ -196,7 +203,7 @@ static void look_at(struct ur_order *o, uint32_t i)
 	if (e->kind == UT_HOST_SYNC && l->writes && may_move(o, l, i))
 		move(o, l, i);
 	l->writes = false;
-	if (e->kind != UT_HOST_SYNC && e->kind != UT_HOST_RESYNC)
+	if (!of_host(e))
 		l->at = NONE;
 }
 
