@@ -415,12 +415,44 @@ static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 	um_frame_forget(mmu, frame);
 }
 
+/* @e has been dealt with; other vCPUs' resyncs went on meanwhile. */
+static void go_on(struct um_mmu *mmu, const struct um_vcpu *vcpu, const struct ut_event *e)
+{
+	struct um_shadow *s = um_shadow(mmu);
+
+	if (s->resync_until < e->time || !mmu->model->resync_lasts)
+		return;
+	/* Only known by its net effect: nobody was asked. */
+	if (e->kind == UT_PAGE_NEW || (e->kind == UT_WRITE && e->write.how != UT_HOW_TRAPPED))
+		return;
+	for (unsigned int i = 0; i < s->n_vcpus; i++) {
+		struct um_vcpu *other = &s->vcpus[i];
+
+		if (other != vcpu && other->resync_until >= e->time)
+			mmu->model->resync_lasts(mmu, other);
+	}
+}
+
+/* What is told of a host's resync by others is how long it took, not what was in it. */
+static void on_host_resync(struct um_mmu *mmu, const struct ut_event *e)
+{
+	struct um_shadow *s = um_shadow(mmu);
+	struct um_vcpu *vcpu = get_vcpu(s, e->vcpu);
+
+	if (!vcpu)
+		return;
+	vcpu->resync_until = e->time;
+	if (s->resync_until < e->time)
+		s->resync_until = e->time;
+}
+
 static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 {
 	struct um_vcpu *vcpu = get_vcpu(um_shadow(mmu), e->vcpu);
 
 	if (!vcpu)
 		return;
+	vcpu->resync_until = 0;
 	switch (e->kind) {
 	case UT_STATE:
 		on_state(mmu, vcpu, &e->state);
@@ -443,6 +475,7 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 		on_flush(mmu, vcpu, e);
 		break;
 	}
+	go_on(mmu, vcpu, e);
 }
 
 /* The harness's own cost: the guest's tables are kept, nothing is shadowed. */
@@ -486,6 +519,9 @@ void um_mmu_event(struct um_mmu *mmu, const struct ut_event *e)
 		break;
 	case UT_PAGE_ZAP:
 		on_page_zap(mmu, &e->page);
+		break;
+	case UT_HOST_RESYNC:
+		on_host_resync(mmu, e);
 		break;
 	default:
 		return;

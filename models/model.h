@@ -182,6 +182,8 @@ struct um_vcpu {
 	struct um_page *root; /* NULL until the first fault after a change of mode or root */
 	uint32_t space; /* the model's: vCPUs of another space have shadow pages of their own */
 	void *priv;	/* the model's: vcpu_bytes bytes, zeroed at first use */
+	uint64_t
+		resync_until; /* by the trace's times the resync of its last event takes until then */
 	uint32_t fault_error; /* UT_PF_* of the fault under way; 0: there is none */
 };
 
@@ -305,6 +307,11 @@ struct um_model {
 	void (*cr4_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old);
 	/* NULL, or um_mmu.invlpg_free set: INVLPG does not exit in this design. */
 	void (*invlpg)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva);
+	/*
+	 * Another vCPU's event is over, and by the trace's times @vcpu's resync was still under way then:
+	 * a design that goes on until nothing is out of sync meets what that event has let go.
+	 */
+	void (*resync_lasts)(struct um_mmu *mmu, struct um_vcpu *vcpu);
 	void (*invpcid)(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv);
 	void (*pv_flush)(struct um_mmu *mmu, struct um_vcpu *vcpu);
 };

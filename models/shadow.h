@@ -34,8 +34,9 @@ struct um_shadow {
 	struct um_page *graveyard; /* zapped during the event under way */
 	struct um_vcpu vcpus[UM_MAX_VCPUS];
 	uint16_t n_vcpus;
-	char **options;	   /* effective values */
-	uint32_t n_tables; /* frames with content */
+	uint64_t resync_until; /* the last of the vCPUs' */
+	char **options;	       /* effective values */
+	uint32_t n_tables;     /* frames with content */
 	int64_t bookkeeping;
 	uint64_t visit;	 /* number of the last um_for_each_page() */
 	bool empty_tops; /* there may be tops that nothing hangs off any more */

@@ -383,6 +383,12 @@ static void invpcid(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_in
 	mmu->count[UM_flush_local]++;
 }
 
+/* mmu_sync_children() lets go of the lock now and then, and begins again until nothing is found. */
+static void resync_lasts(struct um_mmu *mmu, struct um_vcpu *vcpu)
+{
+	sync_root(mmu, vcpu->root, UM_CAUSE_flush);
+}
+
 static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
 {
 	flush_guest(mmu, vcpu, UM_CAUSE_flush);
@@ -413,5 +419,6 @@ const struct um_model um_unsync_bitmap = {
 	.cr4_written = cr4_written,
 	.invlpg = invlpg,
 	.invpcid = invpcid,
+	.resync_lasts = resync_lasts,
 	.pv_flush = pv_flush,
 };

@@ -5,14 +5,15 @@
 #include <string.h>
 
 #define NONE UINT32_MAX
-#define VCPU_SLOTS                                                                                 \
-	1024 /* vCPUs that are told apart at once; a collision only leaves order as it is */
+/* vCPUs that are told apart at once; a collision only leaves order as it is */
+#define VCPU_SLOTS 256
 
 /* The last step of a vCPU. */
 struct last {
 	uint32_t at; /* its place in the list; NONE: there was none, or nothing goes before it */
 	uint32_t windows; /* where the writes begin that the vCPU's next event may be the sync of */
 	uint16_t vm, vcpu;
+	bool used;
 	bool writes; /* the last events of the vCPU were such writes */
 };
 
@@ -29,9 +30,11 @@ struct ur_order {
 	struct ut_event *sorted;
 	uint32_t *first, *next; /* events that go before an event: a list for each */
 	uint32_t *tail;
+	uint32_t *resync; /* the resync that goes right after an event, or NONE */
 	bool *moved;
 	struct last last[VCPU_SLOTS];
-	struct events held, given; /* until the next block; of the block before */
+	uint16_t used[VCPU_SLOTS], n_used; /* slots of vCPUs seen in this list */
+	struct events held, given;	   /* until the next block; of the block before */
 };
 
 struct ur_order *ur_order_create(void)
@@ -68,6 +71,7 @@ static void free_lists(struct ur_order *o)
 	free(o->first);
 	free(o->next);
 	free(o->tail);
+	free(o->resync);
 	free(o->moved);
 }
 
@@ -91,8 +95,11 @@ static int make_room(struct ur_order *o, uint32_t n)
 	o->first = malloc(n * sizeof(*o->first));
 	o->next = malloc(n * sizeof(*o->next));
 	o->tail = malloc(n * sizeof(*o->tail));
+	o->resync = malloc(n * sizeof(*o->resync));
 	o->moved = malloc(n * sizeof(*o->moved));
-	o->cap = o->list && o->sorted && o->first && o->next && o->tail && o->moved ? n : 0;
+	o->cap = o->list && o->sorted && o->first && o->next && o->tail && o->resync && o->moved
+			 ? n
+			 : 0;
 	return o->cap ? 0 : -1;
 }
 
@@ -100,10 +107,13 @@ static int make_room(struct ur_order *o, uint32_t n)
 
 static struct last *last_of(struct ur_order *o, const struct ut_event *e)
 {
-	struct last *l = &o->last[(e->vm * 31u + e->vcpu) % VCPU_SLOTS];
+	uint16_t slot = (e->vm * 31u + e->vcpu) % VCPU_SLOTS;
+	struct last *l = &o->last[slot];
 
-	if (l->vm != e->vm || l->vcpu != e->vcpu)
-		*l = (struct last){ .at = NONE, .vm = e->vm, .vcpu = e->vcpu };
+	if (!l->used)
+		o->used[o->n_used++] = slot;
+	if (!l->used || l->vm != e->vm || l->vcpu != e->vcpu)
+		*l = (struct last){ .at = NONE, .vm = e->vm, .vcpu = e->vcpu, .used = true };
 	return l;
 }
 
@@ -116,8 +126,8 @@ static bool flushes(const struct ut_event *e)
 /* What the host does about a step; it may need another root before it syncs. */
 static bool of_host(const struct ut_event *e)
 {
-	return e->kind == UT_HOST_SYNC || e->kind == UT_HOST_RESYNC || e->kind == UT_PAGE_NEW ||
-	       e->kind == UT_PAGE_FOUND || e->kind == UT_PAGE_ZAP;
+	return e->kind == UT_HOST_SYNC || e->kind == UT_PAGE_NEW || e->kind == UT_PAGE_FOUND ||
+	       e->kind == UT_PAGE_ZAP;
 }
 
 static bool is_window(const struct ut_event *e)
@@ -137,6 +147,7 @@ static bool touches(const struct ut_event *e, uint16_t vm, uint64_t gfn)
 		return e->ad.gfn == gfn;
 	case UT_PAGE_NEW:
 	case UT_PAGE_ZAP:
+	case UT_HOST_UNSYNC:
 	case UT_HOST_SYNC:
 		return e->page.gfn == gfn;
 	default:
@@ -144,43 +155,63 @@ static bool touches(const struct ut_event *e, uint16_t vm, uint64_t gfn)
 	}
 }
 
-static bool may_move(const struct ur_order *o, const struct last *l, uint32_t sync)
+/* May the writes of @l go before the event @at, as the table was out of sync since then? */
+static bool may_move(const struct ur_order *o, const struct last *l, uint32_t sync, uint32_t at)
 {
 	const struct ut_event *s = &o->list[sync];
 
-	if (sync - l->at > UR_ORDER_REACH)
+	if (sync - at > UR_ORDER_REACH)
 		return false;
-	for (uint32_t i = l->at + 1; i < l->windows; i++) {
-		if (touches(&o->list[i], s->vm, s->page.gfn))
-			return false;
-	}
-	for (uint32_t i = l->windows; i < sync; i++) {
+	for (uint32_t i = at + 1; i < sync; i++) {
 		const struct ut_event *e = &o->list[i];
-		bool own = e->vm == s->vm && e->vcpu == s->vcpu;
+		bool own = i >= l->windows && e->vm == s->vm && e->vcpu == s->vcpu;
 
-		/* All of them are writes to the table that is synced. */
+		/* All of the vCPU's own are writes to the table that is synced. */
 		if (own ? e->write.gfn != s->page.gfn : touches(e, s->vm, s->page.gfn))
 			return false;
 	}
 	return true;
 }
 
-static void move(struct ur_order *o, const struct last *l, uint32_t sync)
+/* The first step that is not over, of any vCPU of the VM: whoever is first syncs for all. */
+static uint32_t find_place(const struct ur_order *o, const struct last *l, uint32_t sync)
+{
+	uint32_t place = NONE;
+
+	for (unsigned int i = 0; i < o->n_used; i++) {
+		const struct last *other = &o->last[o->used[i]];
+
+		if (other->vm == l->vm && other->at < place && may_move(o, l, sync, other->at))
+			place = other->at;
+	}
+	return place;
+}
+
+static void move(struct ur_order *o, const struct last *l, uint32_t sync, uint32_t place)
 {
 	const struct ut_event *s = &o->list[sync];
 
 	for (uint32_t i = l->windows; i < sync; i++) {
 		if (o->list[i].vm != s->vm || o->list[i].vcpu != s->vcpu)
 			continue;
-		o->list[i].time = o->list[l->at].time;
+		o->list[i].time = o->list[place].time;
 		o->moved[i] = true;
 		o->next[i] = NONE;
-		if (o->first[l->at] == NONE)
-			o->first[l->at] = i;
+		if (o->first[place] == NONE)
+			o->first[place] = i;
 		else
-			o->next[o->tail[l->at]] = i;
-		o->tail[l->at] = i;
+			o->next[o->tail[place]] = i;
+		o->tail[place] = i;
 	}
+}
+
+static void end_writes(struct ur_order *o, struct last *l, uint32_t sync)
+{
+	uint32_t place = find_place(o, l, sync);
+
+	if (place != NONE)
+		move(o, l, sync, place);
+	l->writes = false;
 }
 
 static void look_at(struct ur_order *o, uint32_t i)
@@ -189,7 +220,7 @@ static void look_at(struct ur_order *o, uint32_t i)
 	struct last *l = last_of(o, e);
 
 	if (flushes(e)) {
-		*l = (struct last){ .at = i, .vm = e->vm, .vcpu = e->vcpu };
+		*l = (struct last){ .at = i, .vm = e->vm, .vcpu = e->vcpu, .used = true };
 		return;
 	}
 	if (l->at == NONE)
@@ -200,9 +231,13 @@ static void look_at(struct ur_order *o, uint32_t i)
 		l->writes = true;
 		return;
 	}
-	if (e->kind == UT_HOST_SYNC && l->writes && may_move(o, l, i))
-		move(o, l, i);
+	if (e->kind == UT_HOST_SYNC && l->writes)
+		end_writes(o, l, i);
 	l->writes = false;
+	if (e->kind == UT_HOST_RESYNC && i - l->at <= UR_ORDER_REACH) {
+		o->resync[l->at] = i;
+		o->moved[i] = true;
+	}
 	if (!of_host(e))
 		l->at = NONE;
 }
@@ -222,6 +257,8 @@ static uint32_t sort(struct ur_order *o, uint32_t from)
 		for (uint32_t k = o->first[i]; k != NONE; k = o->next[k])
 			o->sorted[to++] = o->list[k];
 		o->sorted[to++] = o->list[i];
+		if (o->resync[i] != NONE)
+			o->sorted[to++] = o->list[o->resync[i]];
 	}
 	return from == o->n ? to : at;
 }
@@ -231,8 +268,8 @@ static uint32_t held_from(const struct ur_order *o)
 {
 	uint32_t from = o->n;
 
-	for (unsigned int i = 0; i < VCPU_SLOTS; i++) {
-		const struct last *l = &o->last[i];
+	for (unsigned int i = 0; i < o->n_used; i++) {
+		const struct last *l = &o->last[o->used[i]];
 
 		if (l->at != NONE && l->at < from && o->n - l->at <= UR_ORDER_REACH)
 			from = l->at;
@@ -278,9 +315,9 @@ static void begin(struct ur_order *o, const struct ut_block *in)
 	o->n = o->held.n + (in ? (uint32_t)in->n : 0);
 	memset(o->moved, 0, o->n * sizeof(*o->moved));
 	for (uint32_t i = 0; i < o->n; i++)
-		o->first[i] = NONE;
-	for (unsigned int i = 0; i < VCPU_SLOTS; i++)
-		o->last[i] = (struct last){ .at = NONE };
+		o->first[i] = o->resync[i] = NONE;
+	memset(o->last, 0, sizeof(o->last));
+	o->n_used = 0;
 }
 
 int ur_order_block(struct ur_order *o, const struct ut_block *in, struct ut_block *out)

@@ -9,9 +9,14 @@
  *
  * So writes known by their net effect (UT_HOW_WINDOW) that are followed by the sync of their table are
  * moved to before the event of that vCPU that came last, if it is one of those: UT_STATE, UT_CR,
- * UT_INVLPG, UT_INVPCID, UT_PV_FLUSH. They get its time. What is told during a fault need not be moved,
- * as a fault is told when it is over. Nothing is moved past another write to the same table, nor past
- * more than UR_ORDER_REACH events.
+ * UT_INVLPG, UT_INVPCID, UT_PV_FLUSH; or even before such an event of another vCPU whose resync may be
+ * under way, as whoever is first syncs for all. They get its time. What is told during a fault need not be moved,
+ * as a fault is told when it is over. Shadow pages looked up or given up in between do not matter: a
+ * host that changes roots gets the new one before it syncs it. Nothing is moved past another write to the same table, nor past
+ * its going out of sync, nor past more than UR_ORDER_REACH events.
+ *
+ * A resync (UT_HOST_RESYNC, told at its end) is moved to right after the event that made it necessary,
+ * and keeps its time: so it is known how long it lasts while other vCPUs' events happen.
  */
 #ifndef UNSYNC_REPLAY_ORDER_H
 #define UNSYNC_REPLAY_ORDER_H
