@@ -227,6 +227,20 @@ static uint64_t target_gfn(const struct ut_fault *f, uint64_t gpte, uint32_t mod
 	return (gfn & ~inside) | ((f->gva >> UM_FRAME_SHIFT) & inside);
 }
 
+/* From the root to the page with the guest's leaf entry. */
+static bool reach(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
+		  struct descent *d)
+{
+	*d = (struct descent){ .page = vcpu->root,
+			       .mode = vcpu->root->role &
+				       ~(UT_ROLE_LEVEL | UT_ROLE_ACCESS | UT_ROLE_DIRECT),
+			       .access = UT_ROLE_ACCESS,
+			       .level = ut_role_level(vcpu->root->role) };
+	if (um_is_top(d->page) && !descend_top(mmu, vcpu, f, d))
+		return false;
+	return descend_guest(mmu, vcpu, f, d);
+}
+
 enum fill { FILL_AGAIN, FILL_DONE, FILL_EMULATE };
 
 static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
@@ -235,21 +249,15 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 	bool write = f->error & UT_PF_WRITE;
 	uint64_t gpte = f->walk[f->bottom - 1];
 	bool dirty = write || (gpte & UT_PTE_D);
-	struct descent d = { .page = vcpu->root,
-			     .mode = vcpu->root->role &
-				     ~(UT_ROLE_LEVEL | UT_ROLE_ACCESS | UT_ROLE_DIRECT),
-			     .access = UT_ROLE_ACCESS,
-			     .level = ut_role_level(vcpu->root->role) };
-	uint64_t gfn = target_gfn(f, gpte, d.mode);
-	uint64_t bits;
+	struct descent d;
+	uint64_t gfn, bits;
 	uint32_t access;
 	bool refused = false;
 	unsigned int index;
 
-	if (um_is_top(d.page) && !descend_top(mmu, vcpu, f, &d))
+	if (!reach(mmu, vcpu, f, &d))
 		return FILL_AGAIN;
-	if (!descend_guest(mmu, vcpu, f, &d))
-		return FILL_AGAIN;
+	gfn = target_gfn(f, gpte, d.mode);
 	access = um_narrowed(d.mode, d.access, gpte);
 	if (!dirty)
 		access &= ~UT_ROLE_WRITE;
@@ -315,10 +323,24 @@ static bool fault_exit(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut
 	return true;
 }
 
+/*
+ * That there is no memory is remembered in a shadow entry, so the tables on the way are shadowed like
+ * others'. Later exits there find that entry (the error code says reserved) and walk no table.
+ */
+static void fault_mmio(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	bool there = f->error & UT_PF_RESERVED;
+	struct descent d;
+
+	mmu->count[UM_exit_mmio]++;
+	for (int i = 0; i < FILL_TRIES && !there && root_fits(mmu, vcpu, f); i++)
+		there = reach(mmu, vcpu, f, &d);
+}
+
 void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
 {
 	if (f->outcome == UT_OUT_MMIO) {
-		mmu->count[UM_exit_mmio]++;
+		fault_mmio(mmu, vcpu, f);
 		return;
 	}
 	if (!root_fits(mmu, vcpu, f)) {
