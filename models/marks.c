@@ -73,6 +73,8 @@ static void *take_cell(struct um_mmu *mmu, struct um_marks *m)
 	if (!m->free && more_cells(mmu, m))
 		return NULL;
 	cell = m->free;
+	if (!cell)
+		return NULL;
 	m->free = *cell;
 	memset(cell, 0, m->cell);
 	um_bookkeeping(mmu, (int64_t)m->cell);
@@ -510,6 +512,31 @@ void um_marks_sync_children(struct um_mmu *mmu, struct um_marks *m, struct um_pa
 		changed += sync_batch(mmu, m, &b);
 	if (changed)
 		mmu->count[UM_flush_remote]++;
+}
+
+void um_marks_sync_upper(struct um_mmu *mmu, struct um_marks *m, struct um_page *top)
+{
+	struct cursor c;
+	int index;
+
+	if (!um_marks_below(top))
+		return;
+	first_marked(mmu, m, &c, top);
+	while ((index = next_marked(m, &c)) >= 0) {
+		struct um_page *child = um_child(mmu, top, (unsigned int)index);
+		unsigned int level = child ? ut_role_level(child->role) : 1;
+		unsigned int lost;
+
+		if (level == 1)
+			continue;
+		if (child->unsync) {
+			lost = um_write_protect(mmu, child->frame);
+			if (um_marks_sync_page(mmu, m, child, UM_SYNC_PROTECTED) || lost)
+				mmu->count[UM_flush_remote]++;
+		}
+		if (level > 2 && !child->gone)
+			um_marks_sync_upper(mmu, m, child);
+	}
 }
 
 void um_marks_zap_below(struct um_mmu *mmu, struct um_marks *m, struct um_page *top)

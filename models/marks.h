@@ -135,6 +135,13 @@ unsigned int um_marks_sync_page(struct um_mmu *mmu, const struct um_marks *m, st
 void um_marks_sync_children(struct um_mmu *mmu, struct um_marks *m, struct um_page *top);
 
 /**
+ * um_marks_sync_upper() - bring the tables above the leaves in step that are out of sync below a page
+ *
+ * One by one. Leaves and marks are left as they are: marks may be stale afterwards.
+ */
+void um_marks_sync_upper(struct um_mmu *mmu, struct um_marks *m, struct um_page *top);
+
+/**
  * um_marks_zap_below() - zap what is out of sync below a page (mmu_zap_unsync_children())
  *
  * For the model's page_zapping().

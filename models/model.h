@@ -545,6 +545,8 @@ struct um_write_rule {
 	bool byte_ok;	/* a one-byte write at the start of an entry is let through (since 2011) */
 	bool reinstall; /* a new guest entry that is present and accessed is installed at once */
 	bool (*page_flooded)(struct um_page *page); /* a detector of each page; NULL: none */
+	/* A page that is not zapped, however it is written: the entries hit are dropped. NULL: none. */
+	bool (*must_stay)(const struct um_mmu *mmu, const struct um_page *page);
 };
 
 /**

@@ -88,6 +88,8 @@ static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *pag
 	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A) ||
 	    um_gpte_gfn(page, index, gpte) != um_spte_gfn(spte))
 		return 0;
+	if (ut_role_level(page->role) > 1 && !(gpte & UT_PTE_PS))
+		return 0;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
 	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W)) {
 		/* A large page may hold a table that is not its first frame. */
@@ -275,7 +277,8 @@ static void write_page(struct um_mmu *mmu, struct um_page *page, void *ctx)
 	const struct um_write_rule *rule = c->rule;
 	bool flooded = rule->flooded || (rule->page_flooded && rule->page_flooded(page));
 
-	if (flooded || write_misaligned(page, c->w, rule->byte_ok))
+	if ((flooded || write_misaligned(page, c->w, rule->byte_ok)) &&
+	    !(rule->must_stay && rule->must_stay(mmu, page)))
 		um_zap_page(mmu, page, flooded);
 	else
 		write_entries(mmu, c->vcpu, page, c->w, rule->reinstall);

@@ -434,8 +434,29 @@ static void oos_per_root(void **state)
 
 static void unsync_bitmap(void **state)
 {
-	static const char *const options[] = { "prev_roots=3", "prev_roots=0", "prev_roots=11",
-					       "reads=no", NULL };
+	static const char *const options[] = {
+		"prev_roots=3",
+		"prev_roots=0",
+		"prev_roots=11",
+		"reads=no",
+		"marks=external",
+		"marks=none",
+		"marks=word",
+		"marks=list",
+		"stop=no",
+		"roles=one",
+		"parent_zap=all",
+		"parent_zap=forbid",
+		"parent_zap=orphan",
+		"upper=yes",
+		"resync_after=1",
+		"resync_after=3",
+		"upper=yes,marks=none,parent_zap=all",
+		"upper=yes,marks=word,parent_zap=orphan,resync_after=2",
+		"upper=yes,marks=list,parent_zap=forbid,roles=one",
+		"upper=yes,marks=external,stop=no,prev_roots=0",
+		NULL
+	};
 
 	(void)state;
 	live_all("unsync-bitmap", false, options);
