@@ -43,6 +43,27 @@ int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+struct um_model;
+
+/**
+ * cli_model() - a built-in model by its name, or the model of a plug-in by its file
+ * @verb: for the message
+ * @name: as the user wrote it
+ * @model: result
+ *
+ * Return: EXIT_OK, or the exit status if there is no such model; the user was told.
+ */
+int cli_model(const char *verb, const char *name, const struct um_model **model);
+
+/**
+ * cli_check() - put a model to the tests that every model must pass, and print a line for each
+ * @name: of a built-in model that exists, or the file of a plug-in
+ * @seconds: that each test may take
+ *
+ * Return: EXIT_OK if it passed all, else EXIT_FAILED.
+ */
+int cli_check(const char *name, unsigned int seconds);
+
 /**
  * cli_parse_time() - "10s", "1.5ms", "200us", "7ns", "2m"; a bare number is seconds
  * @text: what the user wrote

@@ -4,19 +4,47 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "models/mmu.h"
+#include "models/plugin.h"
+
+#define CHECK_SECONDS 60
+#define MAX_SECONDS 3600
 
 static void print_help(void)
 {
-	printf("usage: unsync models [NAME...] [--json]\n\n"
+	printf("usage: unsync models [NAME|FILE.so...] [--json]\n"
+	       "       unsync models --check NAME|FILE.so...\n\n"
 	       "Lists the models of shadow-paging designs with their options, defaults and "
-	       "ranges.\n\n"
-	       "      --json   as JSON\n"
-	       "  -h, --help   this text\n\n"
-	       "Options are set with 'unsync replay --model NAME:option=value,option=value'.\n");
+	       "ranges,\n"
+	       "and the counters that only they have. Without names, all that are built in.\n\n"
+	       "      --json        as JSON\n"
+	       "      --check       look a model over: made-up guests run through it, in "
+	       "processes\n"
+	       "                    of its own, so that a crash is a result; exits 1 if a test "
+	       "fails\n"
+	       "      --seconds N   time that each test may take, 1 to %d (default %d)\n"
+	       "  -h, --help        this text\n\n"
+	       "A name with a slash or .so at its end is the file of a model of your own.\n"
+	       "Options are set with 'unsync replay --model NAME:option=value,option=value'.\n",
+	       MAX_SECONDS, CHECK_SECONDS);
+}
+
+int cli_model(const char *verb, const char *name, const struct um_model **model)
+{
+	char why[1024];
+
+	if (um_plugin_named(name)) {
+		*model = um_plugin_load(name, why, sizeof(why));
+		return *model ? EXIT_OK : cli_fail("%s", why);
+	}
+	*model = um_model_find(name);
+	if (*model)
+		return EXIT_OK;
+	return cli_usage(verb, "no model '%s'; 'unsync models' lists them", name);
 }
 
 static const char *type_name(enum um_option_type type)
@@ -46,6 +74,8 @@ static void print_model(const struct um_model *m)
 	printf("%s\n    %s\n", m->name, m->summary);
 	for (const struct um_option *o = m->options; o && o->name; o++)
 		print_option(o);
+	for (const struct um_own_counter *c = m->counters; c && c->name; c++)
+		printf("    counts %s\n        %s\n", c->name, c->help);
 }
 
 static json_t *choices_json(const char *choices)
@@ -77,35 +107,31 @@ static json_t *option_json(const struct um_option *o)
 
 static json_t *model_json(const struct um_model *m)
 {
-	json_t *options = json_array();
+	json_t *options = json_array(), *counters = json_array();
+	json_t *json;
 
 	for (const struct um_option *o = m->options; o && o->name; o++)
 		json_array_append_new(options, option_json(o));
-	return json_pack("{ss,ss,so}", "name", m->name, "summary", m->summary, "options", options);
+	for (const struct um_own_counter *c = m->counters; c && c->name; c++)
+		json_array_append_new(counters,
+				      json_pack("{ss,ss}", "name", c->name, "help", c->help));
+	json = json_pack("{ss,ss,so,so}", "name", m->name, "summary", m->summary, "options",
+			 options, "counters", counters);
+	if (um_plugin_path(m))
+		json_object_set_new(json, "plugin", json_string(um_plugin_path(m)));
+	return json;
 }
 
-/* Is a model among those asked for? Without names all are. */
-static bool asked_for(const struct um_model *m, char **names, int n)
-{
-	for (int i = 0; i < n; i++) {
-		if (!strcmp(names[i], m->name))
-			return true;
-	}
-	return n == 0;
-}
-
-static int list(char **names, int n, bool json)
+static int list(const struct um_model *const *models, size_t n, bool json)
 {
 	json_t *array = json ? json_array() : NULL;
 	int ret = EXIT_OK;
 
-	for (const struct um_model *const *m = um_models(); *m; m++) {
-		if (!asked_for(*m, names, n))
-			continue;
+	for (size_t i = 0; i < n; i++) {
 		if (json)
-			json_array_append_new(array, model_json(*m));
+			json_array_append_new(array, model_json(models[i]));
 		else
-			print_model(*m);
+			print_model(models[i]);
 	}
 	if (json && (json_dumpf(array, stdout, JSON_INDENT(1)) || putchar('\n') == EOF))
 		ret = cli_fail("the list could not be written");
@@ -115,28 +141,93 @@ static int list(char **names, int n, bool json)
 	return ret;
 }
 
+/* Naming a model twice is naming it once. */
+static void add_once(const struct um_model **models, size_t *n, const struct um_model *model)
+{
+	for (size_t i = 0; i < *n; i++) {
+		if (models[i] == model)
+			return;
+	}
+	models[(*n)++] = model;
+}
+
+static size_t count_models(void)
+{
+	size_t n = 0;
+
+	while (um_models()[n])
+		n++;
+	return n;
+}
+
+static int list_named(char **names, int n, bool json)
+{
+	const struct um_model **models = calloc((size_t)n, sizeof(*models));
+	const struct um_model *model;
+	size_t found = 0;
+	int ret = EXIT_OK;
+
+	if (!models)
+		return cli_fail("out of memory");
+	for (int i = 0; i < n && !ret; i++) {
+		ret = cli_model("models", names[i], &model);
+		if (!ret)
+			add_once(models, &found, model);
+	}
+	if (!ret)
+		ret = list(models, found, json);
+	free(models);
+	return ret;
+}
+
+static int check_named(char **names, int n, unsigned int seconds)
+{
+	int ret = EXIT_OK;
+
+	for (int i = 0; i < n; i++) {
+		if (!um_plugin_named(names[i]) && !um_model_find(names[i]))
+			return cli_usage("models", "no model '%s'; 'unsync models' lists them",
+					 names[i]);
+	}
+	for (int i = 0; i < n; i++) {
+		if (cli_check(names[i], seconds))
+			ret = EXIT_FAILED;
+	}
+	return ret;
+}
+
 int cli_models(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "check", no_argument, NULL, 'c' },
+						 { "seconds", required_argument, NULL, 's' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
-	bool json = false;
-	int c;
+	bool json = false, check = false;
+	uint64_t seconds = CHECK_SECONDS;
+	int c, n;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (c == 'h') {
 			print_help();
 			return EXIT_OK;
 		}
-		if (c != 'j')
+		if (c == ':')
+			return cli_usage("models", "%s needs a value", argv[optind - 1]);
+		if (c == '?')
 			return cli_usage("models", "no option '%s'", argv[optind - 1]);
-		json = true;
+		if (c == 's' && cli_parse_number(optarg, 1, MAX_SECONDS, &seconds))
+			return cli_usage("models", "--seconds %s: give a number from 1 to %d",
+					 optarg, MAX_SECONDS);
+		json |= c == 'j';
+		check |= c == 'c';
 	}
-	for (int i = optind; i < argc; i++) {
-		if (!um_model_find(argv[i]))
-			return cli_usage("models", "no model '%s'; 'unsync models' lists them",
-					 argv[i]);
-	}
-	return list(argv + optind, argc - optind, json);
+	n = argc - optind;
+	if (check && json)
+		return cli_usage("models", "--check has no JSON output");
+	if (check)
+		return n ? check_named(argv + optind, n, (unsigned int)seconds)
+			 : cli_usage("models", "--check which? name a model or a file");
+	return n ? list_named(argv + optind, n, json) : list(um_models(), count_models(), json);
 }

@@ -39,6 +39,9 @@ static void print_help(void)
 	       "                        a:x=1,y=2    this one, with options (commas separate "
 	       "options\n"
 	       "                                     after a colon, models without one)\n"
+	       "                        ./mine.so    a model of your own, with options as above;\n"
+	       "                                     a name with a slash or .so at its end is a "
+	       "file\n"
 	       "  -o, --output FILE   write results as JSON; - is standard output\n"
 	       "      --passes N      measured passes, 1 to %d (default %d), after %d to warm up\n"
 	       "      --no-measure    count only: no clock, the same bytes in every run\n"
@@ -96,21 +99,17 @@ static int add_spec(struct request *rq, const struct um_model *model, char *opti
 	return EXIT_OK;
 }
 
-static int unknown_model(const char *name)
-{
-	return cli_usage("replay", "no model '%s'; 'unsync models' lists them", name);
-}
-
 static int add_with_options(struct request *rq, char *text, char *colon)
 {
 	const struct um_model *model;
 	struct um_mmu *mmu;
 	char why[256] = "";
+	int ret;
 
 	*colon = '\0';
-	model = um_model_find(text);
-	if (!model)
-		return unknown_model(text);
+	ret = cli_model("replay", text, &model);
+	if (ret)
+		return ret;
 	if (!colon[1])
 		return cli_usage("replay", "no options after '%s:'", text);
 	/* Whether the options are right only the model can tell. */
@@ -142,12 +141,15 @@ static int add_models(struct request *rq, const char *list)
 	if (colon)
 		return add_with_options(rq, text, colon);
 	while (!ret && (name = strsep(&text, ","))) {
-		const struct um_model *model = um_model_find(name);
+		const struct um_model *model;
 
-		if (!strcmp(name, "all"))
+		if (!strcmp(name, "all")) {
 			ret = add_all(rq);
-		else
-			ret = model ? add_spec(rq, model, NULL) : unknown_model(name);
+			continue;
+		}
+		ret = cli_model("replay", name, &model);
+		if (!ret)
+			ret = add_spec(rq, model, NULL);
 	}
 	return ret;
 }

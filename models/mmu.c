@@ -104,6 +104,11 @@ const struct um_frame *um_mmu_frame(const struct um_mmu *mmu, uint64_t gfn)
 	return um_frame_find(&um_shadow(mmu)->frames, gfn);
 }
 
+int64_t um_mmu_bookkeeping(const struct um_mmu *mmu)
+{
+	return um_shadow(mmu)->bookkeeping;
+}
+
 void um_bookkeeping(struct um_mmu *mmu, int64_t bytes)
 {
 	struct um_shadow *s = um_shadow(mmu);
@@ -586,7 +591,7 @@ static int parse_number(const char *text, uint64_t *value)
 	return *end ? -1 : 0;
 }
 
-static int check_option(const struct um_option *o, const char *value, char *error, size_t len)
+int um_option_takes(const struct um_option *o, const char *value, char *error, size_t len)
 {
 	uint64_t n;
 
@@ -630,7 +635,7 @@ static int set_option(struct um_shadow *s, const char *name, size_t name_len, co
 	}
 	free(s->options[i]);
 	s->options[i] = copy;
-	return check_option(&model->options[i], copy, error, len);
+	return um_option_takes(&model->options[i], copy, error, len);
 }
 
 static int set_options(struct um_shadow *s, const char *text, char *error, size_t len)

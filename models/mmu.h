@@ -92,11 +92,28 @@ const struct um_page *um_mmu_oldest(const struct um_mmu *mmu);
 const struct um_frame *um_mmu_frame(const struct um_mmu *mmu, uint64_t gfn);
 
 /**
+ * um_mmu_bookkeeping() - bytes that the design keeps now, of which the counter holds the peak
+ */
+int64_t um_mmu_bookkeeping(const struct um_mmu *mmu);
+
+/**
  * um_mmu_options() - effective value of each option, in the order of model->options
  *
  * Return: an array of strings as long as the option table; owned by the instance.
  */
 const char *const *um_mmu_options(const struct um_mmu *mmu);
+
+/**
+ * um_option_takes() - may an option have this value?
+ * @option: of a table that is as it should be
+ * @value: as the user wrote it
+ * @error: a line for the user if not
+ * @error_len: bytes there
+ *
+ * Return: 0 or -1.
+ */
+int um_option_takes(const struct um_option *option, const char *value, char *error,
+		    size_t error_len);
 
 /**
  * um_counter_name(), um_counter_help(), um_cause_name(), um_cause_help() - as results show them

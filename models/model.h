@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The interface between a model of a shadow-paging design and the shadow MMU under it.
+ * The interface between a model of a shadow-paging design and the shadow MMU under it. Installed,
+ * together with the event vocabulary, as the one header <unsync/model.h>: a model is built in or is
+ * a shared object of its own, from the same source (docs/writing-a-model.md).
  *
  * All models share one shadow MMU (frames.c, pages.c, fault.c, sync.c, mmu.c): shadow pages found by guest frame and role, parent
  * links, the walk, the fill, the zap, write protection. A model decides only what the designs differ
@@ -264,16 +266,17 @@ struct um_model {
 	void (*entry_filled)(struct um_mmu *mmu, struct um_page *page, unsigned int index);
 
 	/*
-	 * Required unless no_shadow. A writable mapping of @frame is wanted, at least one of its shadow
-	 * pages is in sync. @write: the guest is writing now (else: a read fault on a writable page, or
-	 * an entry met by a prefetch if @prefetch).
+	 * Required unless no_shadow or no_protect. A writable mapping of @frame is wanted, at least one
+	 * of its shadow pages is in sync. @write: the guest is writing now (else: a read fault on a
+	 * writable page, or an entry met by a prefetch if @prefetch).
 	 */
 	enum um_verdict (*want_writable)(struct um_mmu *mmu, struct um_vcpu *vcpu,
 					 struct um_frame *frame, bool write, bool prefetch);
 
 	/*
-	 * Required unless no_shadow. An emulated write: guest memory is already changed. Must leave no
-	 * shadow page of @frame that is in sync different from it. um_write_frame() is the usual body.
+	 * Required unless no_shadow or no_protect. An emulated write: guest memory is already changed.
+	 * Must leave no shadow page of @frame that is in sync different from it. um_write_frame() is
+	 * the usual body.
 	 */
 	void (*table_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			      const struct ut_write *w);
@@ -316,7 +319,37 @@ struct um_model {
 	void (*pv_flush)(struct um_mmu *mmu, struct um_vcpu *vcpu);
 };
 
-/* ---- for models: what the shadow MMU does for them ---- */
+/*
+ * How a model makes itself known:
+ *
+ *	UM_MODEL(my_design) = {
+ *		UM_MODEL_HEAD,
+ *		.name = "my-design",
+ *		...
+ *	};
+ *
+ * In a shared object this is its one exported symbol; built in (with UNSYNC_BUILT_IN defined) it is
+ * um_my_design, for the list in builtin.h.
+ */
+#ifdef UNSYNC_BUILT_IN
+#define UM_MODEL(name)                                                                             \
+	extern const struct um_model um_##name;                                                    \
+	const struct um_model um_##name
+#else
+#define UM_MODEL(name)                                                                             \
+	extern const struct um_model unsync_model __attribute__((visibility("default")));          \
+	const struct um_model unsync_model
+#endif
+
+/* What is looked at before anything else in a model is believed. */
+#define UM_MODEL_HEAD .magic = UM_MAGIC, .abi = UM_ABI, .size = sizeof(struct um_model)
+
+/*
+ * ---- for models: what the shadow MMU does for them ----
+ *
+ * Plug-ins find these functions in the program that loads them.
+ */
+#pragma GCC visibility push(default)
 
 /**
  * um_fail() - give up: the instance ignores all further events
@@ -605,5 +638,7 @@ void um_resync_end(struct um_mmu *mmu);
  * um_bookkeeping() - account bytes that the design keeps beside the descriptors (negative: freed)
  */
 void um_bookkeeping(struct um_mmu *mmu, int64_t bytes);
+
+#pragma GCC visibility pop
 
 #endif

@@ -173,6 +173,16 @@ static void check_alive(struct seat *seat)
 		stand_up(seat);
 }
 
+/* The model's own counter @i over all VMs. */
+static uint64_t sum_own(const struct seat *seat, size_t i)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int vm = 0; vm < UR_MAX_VMS; vm++)
+		sum += seat->mmu[vm] ? seat->mmu[vm]->own[i] : 0;
+	return sum;
+}
+
 static void sum_counters(const struct seat *seat, uint64_t *sum)
 {
 	memset(sum, 0, UM_COUNTER_END * sizeof(*sum));
@@ -239,8 +249,12 @@ static void count_block(struct seat *seat, const struct ut_block *block)
 
 static void end_counting(struct seat *seat)
 {
-	move_to_bin(seat, seat->run->timeline.n - 1);
-	sum_counters(seat, seat->run->counters);
+	struct ur_run *run = seat->run;
+
+	move_to_bin(seat, run->timeline.n - 1);
+	sum_counters(seat, run->counters);
+	for (size_t i = 0; i < run->n_own; i++)
+		run->own[i] = sum_own(seat, i);
 }
 
 /* ---- the measured passes ---- */
@@ -281,6 +295,17 @@ static void time_block(struct session *s, struct seat *seat, const struct ut_blo
 	m->resync_ns[pass - UR_WARMUP] += sum * clock->ns_per_tick;
 }
 
+static bool counts_same(struct ur_run *run, const char *name, uint64_t counted, uint64_t now,
+			unsigned int pass)
+{
+	if (counted == now)
+		return true;
+	fail_run(run,
+		 "not deterministic: %s was %" PRIu64 " when counted and %" PRIu64 " in pass %u",
+		 name, counted, now, pass);
+	return false;
+}
+
 static void end_measuring(struct session *s, struct seat *seat, unsigned int pass)
 {
 	struct ur_run *run = seat->run;
@@ -288,13 +313,13 @@ static void end_measuring(struct session *s, struct seat *seat, unsigned int pas
 
 	sum_counters(seat, c);
 	for (unsigned int i = 0; i < UM_COUNTER_END; i++) {
-		if (c[i] != run->counters[i]) {
-			fail_run(run,
-				 "not deterministic: %s was %" PRIu64 " when counted and %" PRIu64
-				 " in pass %u",
-				 um_counter_name(i), run->counters[i], c[i], pass);
+		if (!counts_same(run, um_counter_name(i), run->counters[i], c[i], pass))
 			return;
-		}
+	}
+	for (size_t i = 0; i < run->n_own; i++) {
+		if (!counts_same(run, run->spec->model->counters[i].name, run->own[i],
+				 sum_own(seat, i), pass))
+			return;
 	}
 	if (pass < UR_WARMUP)
 		return;
@@ -524,6 +549,16 @@ static void survey_progress(void *ctx, uint64_t done, uint64_t total)
 		s->plan->progress(s->plan->ctx, "reading", done, total);
 }
 
+static int make_own(struct ur_run *run)
+{
+	const struct um_own_counter *c = run->spec->model->counters;
+
+	while (c && c[run->n_own].name)
+		run->n_own++;
+	run->own = calloc(run->n_own + 1, sizeof(*run->own));
+	return run->own ? 0 : -1;
+}
+
 static int replay(struct session *s, struct ut_error *err)
 {
 	const struct ur_plan *plan = s->plan;
@@ -537,8 +572,11 @@ static int replay(struct session *s, struct ut_error *err)
 	if (!trace->runs || !s->seats)
 		return ut_error_set(err, "%s: out of memory", s->path);
 	trace->n_runs = plan->n_specs;
-	for (size_t i = 0; i < plan->n_specs; i++)
+	for (size_t i = 0; i < plan->n_specs; i++) {
 		init_run(s, &trace->runs[i], &plan->specs[i]);
+		if (make_own(&trace->runs[i]))
+			return ut_error_set(err, "%s: out of memory", s->path);
+	}
 	s->work = trace->survey.events * plan->n_specs *
 		  (1 + (plan->passes ? UR_WARMUP + plan->passes : 0));
 	if (run_pass(s, false, 0, err))
@@ -574,6 +612,7 @@ static void free_run(struct ur_run *run)
 	for (size_t i = 0; i < run->n_options; i++)
 		free(run->options[i]);
 	free(run->options);
+	free(run->own);
 	free_measured(run->measured);
 	free(run->agreement.list);
 }

@@ -72,6 +72,8 @@ struct ur_run {
 	char **options; /* effective values, in the order of the model's option table */
 	size_t n_options;
 	uint64_t counters[UM_COUNTER_END];
+	uint64_t *own; /* n_own of them: the model's own counters, in the order of its table */
+	size_t n_own;
 	struct ur_resyncs resyncs[UM_CAUSE_END];
 	struct ur_timeline timeline;
 	struct ur_measured *measured; /* NULL: not measured */

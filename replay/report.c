@@ -190,6 +190,26 @@ static void print_agreement(FILE *out, const struct ur_trace *trace, int width)
 	}
 }
 
+/* What only some models count, a line each. */
+static void print_own(FILE *out, const struct ur_trace *trace, int width)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct ur_run *run = &trace->runs[i];
+		const struct um_own_counter *c = run->spec->model->counters;
+
+		for (size_t n = 0; n < run->n_own && shown(run); n++) {
+			if (!begun)
+				fprintf(out, "\n%-*s %10s  %s\n", width, "of its own", "count",
+					"what");
+			begun = true;
+			fprintf(out, "%-*s %10" PRIu64 "  %s: %s\n", width, run->spec->label,
+				run->own[n], c[n].name, c[n].help);
+		}
+	}
+}
+
 /* Times of one run, worked out once for the lines and for the comparison below them. */
 struct times {
 	struct ur_stats total, resync, rate;
@@ -307,6 +327,7 @@ int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clo
 	print_exits(out, trace, width);
 	print_in_step(out, trace, width);
 	print_agreement(out, trace, width);
+	print_own(out, trace, width);
 	if (clock && print_times(out, trace, width, clock->ns_per_tick))
 		return -1;
 	for (size_t i = 0; i < trace->notes.n; i++)
@@ -346,6 +367,44 @@ static void print_measured_fields(FILE *out, const struct ur_measured *m, const 
 		(double)h->max * ns);
 }
 
+/*
+ * Own counters have a column each, after all others: "model.counter", empty in the lines of other
+ * models. The runs of all traces are of the same specs.
+ */
+static bool first_of_model(const struct ur_trace *trace, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (trace->runs[k].spec->model == trace->runs[i].spec->model)
+			return false;
+	}
+	return true;
+}
+
+static void print_own_heads(FILE *out, const struct ur_trace *trace)
+{
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct um_model *m = trace->runs[i].spec->model;
+
+		for (size_t n = 0; n < trace->runs[i].n_own && first_of_model(trace, i); n++)
+			fprintf(out, ",%s.%s", m->name, m->counters[n].name);
+	}
+}
+
+static void print_own_fields(FILE *out, const struct ur_trace *trace, const struct ur_run *run)
+{
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct ur_run *of = &trace->runs[i];
+
+		if (!first_of_model(trace, i))
+			continue;
+		for (size_t n = 0; n < of->n_own; n++) {
+			fputc(',', out);
+			if (of->spec->model == run->spec->model)
+				fprintf(out, "%" PRIu64, run->own[n]);
+		}
+	}
+}
+
 static int print_rows(FILE *out, const struct ur_trace *trace, const struct ur_clock *clock)
 {
 	struct times *times = calloc(trace->n_runs, sizeof(*times));
@@ -369,6 +428,7 @@ static int print_rows(FILE *out, const struct ur_trace *trace, const struct ur_c
 			fprintf(out, ",%" PRIu64, run->counters[c]);
 		if (clock)
 			print_measured_fields(out, run->measured, &times[i], clock->ns_per_tick);
+		print_own_fields(out, trace, run);
 		fputc('\n', out);
 	}
 	free(times);
@@ -385,6 +445,8 @@ int ur_report_csv(FILE *out, struct ur_trace *const *traces, size_t n, const str
 		      "ns,"
 		      "resync_p50_ns,resync_p99_ns,resync_max_ns",
 		      out);
+	if (n)
+		print_own_heads(out, traces[0]);
 	fputc('\n', out);
 	for (size_t i = 0; i < n; i++) {
 		if (print_rows(out, traces[i], clock))

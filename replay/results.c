@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "models/plugin.h"
 #include "replay/stats.h"
 
 /* Times have one decimal (a tenth of a nanosecond); twelve digits hold that up to a minute. */
@@ -212,10 +213,19 @@ void ur_context_note(struct ur_context *context)
 
 /* ---- glossary ---- */
 
+static json_t *own_helps(const struct um_own_counter *c)
+{
+	json_t *o = json_object();
+
+	for (; c->name; c++)
+		set(o, c->name, text(c->help));
+	return o;
+}
+
 static json_t *glossary_json(struct ur_trace *const *traces, size_t n)
 {
 	json_t *o = json_object(), *counters = json_object(), *causes = json_object();
-	json_t *models = json_object();
+	json_t *models = json_object(), *own = json_object();
 
 	for (unsigned int i = 0; i < UM_COUNTER_END; i++)
 		set(counters, um_counter_name(i), text(um_counter_help(i)));
@@ -226,10 +236,16 @@ static json_t *glossary_json(struct ur_trace *const *traces, size_t n)
 		const struct um_model *m = traces[0]->runs[i].spec->model;
 
 		set(models, m->name, text(m->summary));
+		if (m->counters && m->counters->name)
+			set(own, m->name, own_helps(m->counters));
 	}
 	set(o, "counters", counters);
 	set(o, "causes", causes);
 	set(o, "models", models);
+	if (json_object_size(own))
+		set(o, "own", own);
+	else
+		json_decref(own);
 	return o;
 }
 
@@ -297,6 +313,15 @@ static json_t *counted_json(const struct ur_run *run)
 
 	for (unsigned int i = 0; i < UM_COUNTER_END; i++)
 		set(o, um_counter_name(i), integer(run->counters[i]));
+	return o;
+}
+
+static json_t *own_json(const struct ur_run *run)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < run->n_own; i++)
+		set(o, run->spec->model->counters[i].name, integer(run->own[i]));
 	return o;
 }
 
@@ -513,8 +538,12 @@ static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, 
 	set(o, "trace", text(id));
 	set(o, "model", text(run->spec->model->name));
 	set(o, "label", text(run->spec->label));
+	if (um_plugin_path(run->spec->model))
+		set(o, "plugin", text(um_plugin_path(run->spec->model)));
 	set(o, "options", options_json(run));
 	set(o, "counted", counted_json(run));
+	if (run->n_own)
+		set(o, "own", own_json(run));
 	set(o, "resyncs", resyncs_json(run));
 	set(o, "timeline", timeline_json(&run->timeline));
 	set(o, "agreement", agreement_json(run));

@@ -242,6 +242,9 @@ struct ut_event {
 	};
 };
 
+/* Models in shared objects may call these, too. */
+#pragma GCC visibility push(default)
+
 /**
  * ut_kind_name() - short lower-case name of a kind, as dump prints it and filters take it
  * @kind: enum ut_kind, or any other number
@@ -266,6 +269,8 @@ const char *ut_cause_name(unsigned int cause);
  * Return: a static string; NULL if there is no name for it.
  */
 const char *ut_exit_name(unsigned int isa, uint32_t reason);
+
+#pragma GCC visibility pop
 
 static inline unsigned int ut_role_level(uint32_t role)
 {
