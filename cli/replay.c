@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "cli/predict.h"
 #include "replay/report.h"
 #include "replay/results.h"
 
@@ -21,6 +22,7 @@ struct request {
 	char **texts; /* what the specs point into */
 	size_t n_texts;
 	const char *output;
+	const char *predict; /* the native twin of the exact trace, or NULL */
 	enum format format;
 	uint64_t passes, mismatches;
 	bool quiet;
@@ -48,6 +50,11 @@ static void print_help(void)
 	       "      --mismatches N  list the first N differences from what the recorded host "
 	       "did\n"
 	       "                      itself, one by one, for each model that predicts that\n"
+	       "      --predict NATIVE  the file is an exact trace, NATIVE its native twin of the "
+	       "same\n"
+	       "                      guests: does a model predict from the one what the host did "
+	       "in\n"
+	       "                      the other? (default: models of KVM, the host's version)\n"
 	       "      --format F      table (default), json or csv on standard output\n"
 	       "  -q, --quiet         no progress bar; no table unless --format asks for it\n"
 	       "  -h, --help          this text\n\n"
@@ -169,6 +176,17 @@ static int parse_format(struct request *rq, const char *name)
 	return cli_usage("replay", "no format '%s'; choose table, json or csv", name);
 }
 
+static int check_prediction(const struct request *rq)
+{
+	if (rq->n_files > 1)
+		return cli_usage("replay", "--predict takes one exact trace, not %zu files",
+				 rq->n_files);
+	if (rq->output || rq->format != FORMAT_DEFAULT)
+		return cli_usage("replay",
+				 "--predict prints text; it takes neither -o nor --format");
+	return EXIT_OK;
+}
+
 static int check_request(struct request *rq)
 {
 	bool to_stdout = rq->output && !strcmp(rq->output, "-");
@@ -176,6 +194,8 @@ static int check_request(struct request *rq)
 
 	if (!rq->n_files)
 		return cli_usage("replay", "which trace? name at least one file");
+	if (rq->predict)
+		return check_prediction(rq);
 	if (to_stdout && rq->format != FORMAT_DEFAULT && rq->format != FORMAT_JSON)
 		return cli_usage("replay", "-o - and --format both want standard output");
 	if (to_stdout) {
@@ -187,7 +207,7 @@ static int check_request(struct request *rq)
 	return rq->n_specs ? EXIT_OK : add_all(rq);
 }
 
-enum { OPT_PASSES = 256, OPT_NO_MEASURE, OPT_FORMAT, OPT_MISMATCHES };
+enum { OPT_PASSES = 256, OPT_NO_MEASURE, OPT_FORMAT, OPT_MISMATCHES, OPT_PREDICT };
 
 static int take_option(struct request *rq, int c, char **argv)
 {
@@ -210,6 +230,9 @@ static int take_option(struct request *rq, int c, char **argv)
 		return EXIT_OK;
 	case OPT_FORMAT:
 		return parse_format(rq, optarg);
+	case OPT_PREDICT:
+		rq->predict = optarg;
+		return EXIT_OK;
 	case OPT_MISMATCHES:
 		if (cli_parse_number(optarg, 1, UR_MISMATCHES_MAX, &rq->mismatches))
 			return cli_usage("replay", "--mismatches %s: give a number from 1 to %d",
@@ -233,6 +256,7 @@ static int parse(struct request *rq, int argc, char **argv)
 		{ "passes", required_argument, NULL, OPT_PASSES },
 		{ "no-measure", no_argument, NULL, OPT_NO_MEASURE },
 		{ "mismatches", required_argument, NULL, OPT_MISMATCHES },
+		{ "predict", required_argument, NULL, OPT_PREDICT },
 		{ "format", required_argument, NULL, OPT_FORMAT },
 		{ 0 }
 	};
@@ -482,7 +506,9 @@ int cli_replay(int argc, char **argv)
 	int ret = command ? parse(&rq, argc, argv) : cli_fail("out of memory");
 
 	if (ret < 0)
-		ret = run(&rq, command);
+		ret = rq.predict ? cli_predict(rq.predict, rq.files[0], rq.specs, rq.n_specs,
+					       rq.mismatches)
+				 : run(&rq, command);
 	for (size_t i = 0; i < rq.n_texts; i++)
 		free(rq.texts[i]);
 	free(rq.texts);

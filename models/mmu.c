@@ -379,12 +379,6 @@ static void on_page_new(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct u
 		learn(mmu, vcpu, frame, p);
 }
 
-static void zap_recorded(struct um_mmu *mmu, struct um_page *page, void *unused)
-{
-	(void)unused;
-	um_zap_recorded(mmu, page);
-}
-
 /*
  * Is it the page that the recorded host means? Hosts before 2022 said nothing of a narrow table that a
  * direct page does not have.
@@ -399,8 +393,24 @@ static bool is_recorded(const struct um_page *page, uint32_t role)
 }
 
 /*
- * The recorded host gave a page up: no model may keep it, as the trace tells nothing of it from here
- * on. With the host's last page of a frame its content becomes unknown.
+ * A host may give up a page because it is in sync: a write to it was misaligned, or by an instruction
+ * that is not known to write tables. To a page out of sync neither happens, as such writes do not exit.
+ */
+static bool outlives(const struct um_page *page, const struct ut_page *p)
+{
+	return page->unsync && !p->unsync && ut_role_level(page->role) == 1;
+}
+
+static void zap_recorded(struct um_mmu *mmu, struct um_page *page, void *zap)
+{
+	if (!outlives(page, zap))
+		um_zap_recorded(mmu, page);
+}
+
+/*
+ * The recorded host gave a page up: no model may keep it in sync, as the trace tells nothing of it from
+ * here on. With the host's last page of a frame its content becomes unknown. What is out of sync needs
+ * no content until it is to be synced; see um_sync_page().
  */
 static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 {
@@ -410,13 +420,14 @@ static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 		return;
 	for (struct um_page *page = frame->pages; page; page = page->next_of_gfn) {
 		if (is_recorded(page, p->role)) {
-			um_zap_recorded(mmu, page);
+			if (!outlives(page, p))
+				um_zap_recorded(mmu, page);
 			break;
 		}
 	}
 	if ((p->role & UT_ROLE_DIRECT) || (frame->host_pages && --frame->host_pages))
 		return;
-	um_for_each_page(mmu, frame, zap_recorded, NULL);
+	um_for_each_page(mmu, frame, zap_recorded, (void *)p);
 	um_frame_forget(mmu, frame);
 }
 

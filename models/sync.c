@@ -145,6 +145,22 @@ bool um_sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 	return changed;
 }
 
+/*
+ * Nothing is known of what the guest's table holds now, as the recorded host gave its page up while it
+ * was out of sync here: nothing may stay. Whatever the guest uses again faults.
+ */
+static unsigned int drop_entries(struct um_mmu *mmu, struct um_page *page)
+{
+	unsigned int n = page->present;
+
+	for (unsigned int i = 0; i < UM_ENTRIES && page->present; i++)
+		um_drop_entry(mmu, page, i);
+	mmu->count[UM_entries_compared] += n;
+	mmu->count[UM_entries_dropped] += n;
+	um_shadow(mmu)->resync.changed += n;
+	return n;
+}
+
 /* @snapshot: NULL, or entries that are as there are not looked into. */
 static unsigned int sync_table(struct um_mmu *mmu, struct um_page *page, enum um_sync_kind kind,
 			       const uint64_t *snapshot)
@@ -160,7 +176,7 @@ static unsigned int sync_table(struct um_mmu *mmu, struct um_page *page, enum um
 	s->resync.compared += page->present;
 	if (!page->frame->table) {
 		mmu->count[UM_unknown_tables]++;
-		return 0;
+		return drop_entries(mmu, page);
 	}
 	/* Every entry is looked at, as in KVM: no design knows where the present ones end. */
 	for (unsigned int i = 0; i < UM_ENTRIES; i++) {

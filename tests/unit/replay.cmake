@@ -4,8 +4,8 @@ foreach(name replay replay_cli replay_clock replay_hist replay_stats)
 	target_link_libraries(test_${name} PRIVATE unsync-replay PkgConfig::CMOCKA m)
 	add_test(NAME unit.${name} COMMAND test_${name})
 endforeach()
-target_sources(test_replay_cli PRIVATE ${CMAKE_SOURCE_DIR}/cli/replay.c ${CMAKE_SOURCE_DIR}/cli/models.c
-	${CMAKE_SOURCE_DIR}/cli/check.c ${CMAKE_SOURCE_DIR}/cli/common.c)
+target_sources(test_replay_cli PRIVATE ${CMAKE_SOURCE_DIR}/cli/replay.c ${CMAKE_SOURCE_DIR}/cli/predict.c
+	${CMAKE_SOURCE_DIR}/cli/models.c ${CMAKE_SOURCE_DIR}/cli/check.c ${CMAKE_SOURCE_DIR}/cli/common.c)
 add_test(NAME unit.results_schema COMMAND python3 ${CMAKE_CURRENT_LIST_DIR}/results_schema.py
 	$<TARGET_FILE:unsync> $<TARGET_FILE:mktrace> ${CMAKE_SOURCE_DIR}/docs/results.schema.json)
 set_tests_properties(unit.results_schema PROPERTIES SKIP_RETURN_CODE 77)
