@@ -97,7 +97,7 @@ static bool may_write(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn, bo
 
 	if (!frame || !frame->n_synced)
 		return true;
-	return mmu->model->want_writable(mmu, vcpu, frame, write, prefetch) == UM_WRITABLE;
+	return um_ask_writable(mmu, vcpu, frame, write, prefetch);
 }
 
 bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,

@@ -282,6 +282,23 @@ static void silent_write(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fra
 		mmu->model->table_changed(mmu, vcpu, frame, w);
 }
 
+bool um_ask_writable(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame, bool write,
+		     bool prefetch)
+{
+	enum um_verdict v = mmu->model->want_writable(mmu, vcpu, frame, write, prefetch);
+
+	if (v == UM_EMULATE)
+		return false;
+	if (v != UM_WRITABLE)
+		um_fail(mmu, "want_writable() answered %u, which is no verdict", (unsigned int)v);
+	else if (frame->n_synced)
+		um_fail(mmu,
+			"want_writable() gave table %#llx away while %u of its shadow pages are in "
+			"sync",
+			(unsigned long long)frame->gfn, frame->n_synced);
+	return true;
+}
+
 static void on_write(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_write *w)
 {
 	struct um_frame *frame = um_frame_find(&um_shadow(mmu)->frames, w->gfn);
@@ -301,7 +318,7 @@ static void on_write(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_w
 	}
 	if (!announced) {
 		mmu->count[UM_exit_table_write]++;
-		if (mmu->model->want_writable(mmu, vcpu, frame, true, false) == UM_WRITABLE) {
+		if (um_ask_writable(mmu, vcpu, frame, true, false)) {
 			silent_write(mmu, vcpu, frame, w);
 			return;
 		}
@@ -542,6 +559,8 @@ void um_mmu_event(struct um_mmu *mmu, const struct ut_event *e)
 	default:
 		return;
 	}
+	if (s->resync_depth)
+		um_fail(mmu, "um_resync_begin() without its um_resync_end()");
 	um_bury(mmu);
 }
 
@@ -686,28 +705,42 @@ static int set_options(struct um_shadow *s, const char *text, char *error, size_
 	return 0;
 }
 
-static const char *option_value(const struct um_mmu *mmu, const char *name)
+/* Position of an option that the model asks for; what its table does not have fails the instance. */
+static int asked_option(const struct um_mmu *mmu, const char *name, enum um_option_type type)
 {
-	return um_shadow(mmu)->options[option_index(mmu->model, name, strlen(name))];
+	int i = option_index(mmu->model, name, strlen(name));
+
+	if (i >= 0 && mmu->model->options[i].type == type)
+		return i;
+	um_fail(&um_shadow(mmu)->pub,
+		"the model asks for an option '%s' that is not in its table%s", name,
+		i >= 0 ? " as of that type" : "");
+	return -1;
 }
 
 uint64_t um_option_number(const struct um_mmu *mmu, const char *name)
 {
+	int i = asked_option(mmu, name, UM_OPT_NUMBER);
 	uint64_t value = 0;
 
-	parse_number(option_value(mmu, name), &value);
+	if (i >= 0)
+		parse_number(um_shadow(mmu)->options[i], &value);
 	return value;
 }
 
 bool um_option_bool(const struct um_mmu *mmu, const char *name)
 {
-	return !strcmp(option_value(mmu, name), "yes");
+	int i = asked_option(mmu, name, UM_OPT_BOOL);
+
+	return i >= 0 && !strcmp(um_shadow(mmu)->options[i], "yes");
 }
 
 unsigned int um_option_choice(const struct um_mmu *mmu, const char *name)
 {
-	int i = option_index(mmu->model, name, strlen(name));
+	int i = asked_option(mmu, name, UM_OPT_CHOICE);
 
+	if (i < 0)
+		return 0;
 	return (unsigned int)choice_index(mmu->model->options[i].choices,
 					  um_shadow(mmu)->options[i]);
 }
@@ -743,7 +776,7 @@ struct um_mmu *um_mmu_create(const struct um_model *model, const char *options, 
 		snprintf(error, error_len, "out of memory");
 		goto fail;
 	}
-	if (model->create && model->create(&s->pub)) {
+	if ((model->create && model->create(&s->pub)) || s->failed) {
 		snprintf(error, error_len, "%s", s->failed ? s->failure : "the model refused");
 		goto fail;
 	}

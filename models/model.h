@@ -242,6 +242,7 @@ struct um_model {
 
 	/* Options are set (um_option_*()); prepare the state. Return 0, or -1 with um_fail(). */
 	int (*create)(struct um_mmu *mmu);
+	/* Free what the hooks allocated, also after a create() that failed. Only if state_bytes. */
 	void (*destroy)(struct um_mmu *mmu);
 
 	/* Bytes of bookkeeping that the design keeps in the descriptor of this page. */
@@ -365,7 +366,8 @@ int um_fail(struct um_mmu *mmu, const char *fmt, ...) __attribute__((format(prin
  * @mmu: the instance
  * @name: as in the model's table
  *
- * A choice is answered by its position in the table's "a|b|c". The name must exist.
+ * A choice is answered by its position in the table's "a|b|c". A name that is not in it, or not of
+ * that type, fails the instance.
  */
 uint64_t um_option_number(const struct um_mmu *mmu, const char *name);
 bool um_option_bool(const struct um_mmu *mmu, const char *name);

@@ -70,6 +70,12 @@ static inline void um_tell(const struct um_mmu *mmu, enum um_happening what,
 		s->happens(s->happens_ctx, what, page);
 }
 
+/* ---- mmu.c ---- */
+
+/* Asks the model, at least one of the frame's pages being in sync; an answer that cannot be fails it. */
+bool um_ask_writable(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame, bool write,
+		     bool prefetch);
+
 /* ---- frames.c: guest frames, the content of tables, who maps them writable ---- */
 
 struct um_frame *um_frame_find(const struct um_frame_table *t, uint64_t gfn);

@@ -342,6 +342,10 @@ void um_resync_end(struct um_mmu *mmu)
 {
 	struct um_shadow *s = um_shadow(mmu);
 
+	if (!s->resync_depth) {
+		um_fail(mmu, "um_resync_end() without its um_resync_begin()");
+		return;
+	}
 	if (--s->resync_depth)
 		return;
 	if (s->clock)
