@@ -60,12 +60,13 @@ struct um_frame *um_frame_get(struct um_mmu *mmu, struct um_frame_table *t, uint
 		um_fail(mmu, "out of memory for guest frames");
 		return NULL;
 	}
-	frame = calloc(1, sizeof(*frame));
+	frame = calloc(1, sizeof(*frame) + mmu->model->frame_bytes);
 	if (!frame) {
 		um_fail(mmu, "out of memory for a guest frame");
 		return NULL;
 	}
 	frame->gfn = gfn;
+	frame->priv = frame + 1;
 	insert(t, frame);
 	t->used++;
 	return frame;

@@ -278,7 +278,7 @@ static void silent_write(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fra
 			 const struct ut_write *w)
 {
 	mmu->count[UM_writes_silent]++;
-	if (frame && frame->n_pages && mmu->model->table_changed)
+	if (frame && mmu->model->table_changed)
 		mmu->model->table_changed(mmu, vcpu, frame, w);
 }
 
@@ -351,8 +351,16 @@ static void learn_word(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame
 				      .size = size,
 				      .how = UT_HOW_WINDOW };
 
-		if ((frame->table[i] >> at * 8 & mask) != w.val)
+		if ((frame->table[i] >> at * 8 & mask) == w.val)
+			continue;
+		if (frame->n_synced) {
 			on_write(mmu, vcpu, &w);
+			continue;
+		}
+		/* Nobody expected it to be as it was: no write to count. */
+		um_frame_write(frame, w.offset, w.size, w.val);
+		if (mmu->model->table_changed)
+			mmu->model->table_changed(mmu, vcpu, frame, &w);
 	}
 }
 
@@ -375,7 +383,7 @@ static void learn(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *fra
 			value = p->entries[next++].value;
 		if (frame->table[i] == value)
 			continue;
-		if (fresh || !frame->n_synced)
+		if (fresh)
 			frame->table[i] = value;
 		else
 			learn_word(mmu, vcpu, frame, i, value, p->role & UT_ROLE_4BYTE ? 4 : 8);
@@ -407,6 +415,12 @@ static bool is_recorded(const struct um_page *page, uint32_t role)
 	if (role & UT_ROLE_DIRECT)
 		compared &= ~(UT_ROLE_4BYTE | UT_ROLE_QUADRANT);
 	return !((page->role ^ role) & compared);
+}
+
+static void host_gave_up(struct um_mmu *mmu, struct um_frame *frame, bool direct)
+{
+	if (mmu->model->host_gave_up)
+		mmu->model->host_gave_up(mmu, frame, direct);
 }
 
 /*
@@ -442,10 +456,15 @@ static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 			break;
 		}
 	}
-	if ((p->role & UT_ROLE_DIRECT) || (frame->host_pages && --frame->host_pages))
+	if (p->role & UT_ROLE_DIRECT) {
+		host_gave_up(mmu, frame, true);
+		return;
+	}
+	if (frame->host_pages && --frame->host_pages)
 		return;
 	um_for_each_page(mmu, frame, zap_recorded, (void *)p);
 	um_frame_forget(mmu, frame);
+	host_gave_up(mmu, frame, false);
 }
 
 /* @e has been dealt with; other vCPUs' resyncs went on meanwhile. */
@@ -559,6 +578,8 @@ void um_mmu_event(struct um_mmu *mmu, const struct ut_event *e)
 	default:
 		return;
 	}
+	if (mmu->model->event && !s->failed)
+		mmu->model->event(mmu, e);
 	if (s->resync_depth)
 		um_fail(mmu, "um_resync_begin() without its um_resync_end()");
 	um_bury(mmu);

@@ -87,11 +87,6 @@ void um_mmu_watch(struct um_mmu *mmu,
 const struct um_page *um_mmu_oldest(const struct um_mmu *mmu);
 
 /**
- * um_mmu_frame() - what is known of a guest frame that is or was a table, or NULL
- */
-const struct um_frame *um_mmu_frame(const struct um_mmu *mmu, uint64_t gfn);
-
-/**
  * um_mmu_bookkeeping() - bytes that the design keeps now, of which the counter holds the peak
  */
 int64_t um_mmu_bookkeeping(const struct um_mmu *mmu);

@@ -131,10 +131,10 @@ struct um_model;
 /* An instance: one model on one shadow MMU with its own copy of the guest's tables. */
 struct um_mmu {
 	const struct um_model *model;
-	void *state;	     /* the model's: state_bytes bytes, zeroed */
-	uint64_t *own;	     /* the model's own counters, in the order of its table */
-	uint32_t unsync_now; /* tables out of sync */
-	bool invlpg_free;    /* the model's, for good: INVLPG does not exit, see invlpg() */
+	void *state;			/* the model's: state_bytes bytes, zeroed */
+	uint64_t *own;			/* the model's own counters, in the order of its table */
+	uint32_t unsync_now;		/* tables out of sync */
+	bool invlpg_free;		/* the model's: INVLPG does not exit now, see invlpg() */
 	uint64_t count[UM_COUNTER_END]; /* last: grows without moving anything */
 };
 
@@ -172,8 +172,9 @@ struct um_frame {
 	struct um_page *pages; /* shadow pages of it, direct ones included */
 	uint64_t *writable;    /* leaf entries that map it writable: page id << 16 | index */
 	uint32_t n_writable, cap_writable;
-	uint32_t n_pages;    /* of these, not direct */
-	uint32_t n_synced;   /* of those, in sync: the frame is write-protected if not 0 */
+	void *priv;	   /* the model's: frame_bytes bytes, zeroed when the frame is first seen */
+	uint32_t n_pages;  /* of these, not direct */
+	uint32_t n_synced; /* of those, in sync: the frame is write-protected if not 0 */
 	uint32_t host_pages; /* non-direct shadow pages that the recorded host had of it */
 	bool announced;	     /* a fault of the next write to it was counted already */
 };
@@ -224,8 +225,8 @@ struct um_model {
 	const char *summary;		       /* one line */
 	const struct um_option *options;       /* ends with a NULL name; NULL: none */
 	const struct um_own_counter *counters; /* ends with a NULL name; NULL: none */
-	size_t state_bytes, page_bytes,
-		vcpu_bytes; /* private memory: instance, shadow page, vCPU */
+	/* private memory of an instance, a shadow page, a vCPU, a guest frame */
+	size_t state_bytes, page_bytes, vcpu_bytes, frame_bytes;
 
 	/* true: no shadow paging at all; only guest memory is kept. For the harness's own cost. */
 	bool no_shadow;
@@ -283,11 +284,23 @@ struct um_model {
 			      const struct ut_write *w);
 
 	/*
-	 * A write to a frame with shadow pages that did not exit: guest memory is already changed. No
-	 * hypervisor could know; for bounds, and for what the design finds out later at a cost.
+	 * A write to a frame that did not exit: guest memory is already changed. No hypervisor could know;
+	 * for bounds, and for what the design finds out later at a cost. The frame may have no shadow page.
 	 */
 	void (*table_changed)(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			      const struct ut_write *w);
+
+	/*
+	 * An event of the trace, after the shadow MMU has dealt with it; also without one (no_shadow). Not
+	 * called for what concerns no model: ground truth, summaries, marks.
+	 */
+	void (*event)(struct um_mmu *mmu, const struct ut_event *event);
+
+	/*
+	 * The recorded host gave up its last shadow page of a table, or (@direct) a direct page that begins
+	 * at @frame: nothing is known of what it maps from here on. The model's own pages are gone by then.
+	 */
+	void (*host_gave_up)(struct um_mmu *mmu, struct um_frame *frame, bool direct);
 
 	/*
 	 * The shadow does not permit an access that the recorded host filled. Had the design filled the
@@ -384,6 +397,11 @@ struct um_page *um_page_by_id(const struct um_mmu *mmu, uint32_t id);
 struct um_page *um_child(const struct um_mmu *mmu, const struct um_page *page, unsigned int index);
 
 /**
+ * um_mmu_frame() - what is known of a guest frame that is or was a table, or NULL
+ */
+const struct um_frame *um_mmu_frame(const struct um_mmu *mmu, uint64_t gfn);
+
+/**
  * um_find_page() - shadow page by guest frame and role, or NULL; counts a hash look-up
  */
 struct um_page *um_find_page(struct um_mmu *mmu, uint64_t gfn, uint32_t role);
@@ -404,6 +422,15 @@ uint32_t um_root_role(const struct um_vcpu *vcpu);
  * Drops the reference to the root it had; with paging off that is all.
  */
 void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu);
+
+/**
+ * um_load_root_at() - as um_load_root(), but the root is the shadow page of @gfn
+ * @gfn: if the mode has a top (um_root_gfn() tells), with UM_TOP_GFN set
+ *
+ * For designs whose hierarchies are not tied to a guest's top-level table: a frame number that no guest
+ * frame has.
+ */
+void um_load_root_at(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn);
 
 /**
  * um_set_root() - make a page, or nothing (NULL), the vCPU's root; moves root references
@@ -559,6 +586,11 @@ bool um_sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
  * @flood: for the counters: the flood detector wanted it
  */
 void um_zap_page(struct um_mmu *mmu, struct um_page *page, bool flood);
+
+/**
+ * um_discard_page() - as um_zap_page(), but refaults_max is left to the model
+ */
+void um_discard_page(struct um_mmu *mmu, struct um_page *page);
 
 /**
  * um_drop_entry() - clear one shadow entry; a child is unlinked, not freed

@@ -379,6 +379,14 @@ void um_zap_page(struct um_mmu *mmu, struct um_page *page, bool flood)
 	zap(mmu, page);
 }
 
+void um_discard_page(struct um_mmu *mmu, struct um_page *page)
+{
+	if (page->gone)
+		return;
+	mmu->count[UM_pages_zapped]++;
+	zap(mmu, page);
+}
+
 void um_zap_recorded(struct um_mmu *mmu, struct um_page *page)
 {
 	if (page->gone)
@@ -444,7 +452,7 @@ static void load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_p
 	um_link(mmu, vcpu, top, index, root);
 }
 
-void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu)
+void um_load_root_at(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn)
 {
 	uint32_t role = um_root_role(vcpu);
 	struct um_page *root;
@@ -453,7 +461,7 @@ void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu)
 		um_set_root(mmu, vcpu, NULL);
 		return;
 	}
-	root = um_get_page(mmu, vcpu, um_root_gfn(vcpu, vcpu->cr3), role);
+	root = um_get_page(mmu, vcpu, gfn, role);
 	if (!root)
 		return;
 	um_set_root(mmu, vcpu, root);
@@ -465,4 +473,9 @@ void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu)
 	}
 	for (unsigned int i = 0; i < TOP_ENTRIES && vcpu->root == root; i++)
 		load_below_top(mmu, vcpu, root, i);
+}
+
+void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu)
+{
+	um_load_root_at(mmu, vcpu, um_root_gfn(vcpu, vcpu->cr3));
 }

@@ -91,7 +91,7 @@ static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *pag
 	if (ut_role_level(page->role) > 1 && !(gpte & UT_PTE_PS))
 		return 0;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
-	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W)) {
+	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W) && !mmu->model->no_protect) {
 		/* A large page may hold a table that is not its first frame. */
 		if (ut_role_level(page->role) > 1)
 			bits &= ~UM_SPTE_W;
