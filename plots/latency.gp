@@ -10,7 +10,7 @@ percentiles = base.".percentiles.csv"
 
 array resyncs[max(n_models, 1)]
 error_ = 0
-stats percentiles skip 1 using (name_(strcol(1)), resyncs[n_read] = $2, error_ = max(error_, valid(9) ? $9 : 0), 0) nooutput
+stats percentiles skip 1 using (name_(strcol(1)), resyncs[n_read] = $2, error_ = max(error_, strcol(9) eq "" ? 0 : real(strcol(9))), 0) nooutput
 lowest = 1e30
 highest = 1
 stats csv skip 1 using (lowest = min(lowest, max($3, 1)), highest = max(highest, $3), 0) nooutput
