@@ -30,14 +30,14 @@ struct ideal_page {
 	uint32_t place;		 /* in ideal.pages, plus 1; 0: not in it */
 };
 
-static const struct um_option options[] = {
-	{ .name = "refill",
-	  .help = "an entry that the guest wrote is filled at once if it is present and accessed, so "
-		  "that its use does not fault: a bound for designs that reinstall or prefault, too",
-	  .type = UM_OPT_BOOL,
-	  .def = "no" },
-	{ 0 }
-};
+static const struct um_option options[] = { { .name = "refill",
+					      .help = "an entry that the guest wrote is filled at "
+						      "once if it is present and accessed, so "
+						      "that its use does not fault: a bound for "
+						      "designs that reinstall or prefault, too",
+					      .type = UM_OPT_BOOL,
+					      .def = "no" },
+					    { 0 } };
 
 static int create(struct um_mmu *mmu)
 {

@@ -52,23 +52,23 @@ struct nested {
 	unsigned int host_levels;
 };
 
-static const struct um_option options[] = {
-	{ .name = "host_levels",
-	  .help = "levels of the host's own tables",
-	  .type = UM_OPT_NUMBER,
-	  .min = 2,
-	  .max = 5,
-	  .def = "4" },
-	{ 0 }
-};
+static const struct um_option options[] = { { .name = "host_levels",
+					      .help = "levels of the host's own tables",
+					      .type = UM_OPT_NUMBER,
+					      .min = 2,
+					      .max = 5,
+					      .def = "4" },
+					    { 0 } };
 
 static const struct um_own_counter counters[] = {
 	[OWN_walks_min] = { "walks_min", "TLB misses that the trace proves" },
 	[OWN_walks_seen] = { "walks_seen", "recorded faults that walked the guest's tables" },
 	[OWN_refs_1d] = { "refs_1d", "memory references of walks_min in one dimension" },
 	[OWN_refs_2d] = { "refs_2d", "memory references of walks_min in two dimensions" },
-	[OWN_frames_touched] = { "frames_touched", "guest frames of 4 KiB used for the first time" },
-	[OWN_guest_faults] = { "guest_faults", "page faults of the guest's own, which do not exit" },
+	[OWN_frames_touched] = { "frames_touched",
+				 "guest frames of 4 KiB used for the first time" },
+	[OWN_guest_faults] = { "guest_faults",
+			       "page faults of the guest's own, which do not exit" },
 	{ 0 }
 };
 
@@ -180,7 +180,8 @@ static void touch_walk(struct um_mmu *mmu, const struct ut_fault *f)
 		if (level > f->bottom)
 			touch(mmu, (gpte & UT_PTE_FRAME) >> 12, false);
 		else if (f->outcome != UT_OUT_REFLECTED)
-			touch(mmu, (((gpte & UT_PTE_FRAME) >> 12) & ~inside) | (gfn & inside), false);
+			touch(mmu, (((gpte & UT_PTE_FRAME) >> 12) & ~inside) | (gfn & inside),
+			      false);
 	}
 	if (f->outcome != UT_OUT_REFLECTED)
 		touch_around(mmu, f);
@@ -238,7 +239,8 @@ const struct um_model um_nested = {
 	.abi = UM_ABI,
 	.size = sizeof(struct um_model),
 	.name = "nested",
-	.summary = "bound: two-dimensional paging, no exits for the guest's tables, dearer TLB misses",
+	.summary =
+		"bound: two-dimensional paging, no exits for the guest's tables, dearer TLB misses",
 	.options = options,
 	.counters = counters,
 	.state_bytes = sizeof(struct nested),

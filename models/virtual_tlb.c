@@ -426,7 +426,8 @@ static void count_invalidated(struct um_mmu *mmu, const struct um_vcpu *vcpu, ui
 		u = used_at(mmu->state, ((const struct vt_frame *)frame->priv)->table[0]);
 		mmu->count[UM_refaults_max] += u && is_used(u, index, 1ull << (index & 63));
 		first = level > 1 ? um_mmu_frame(mmu, gfn) : NULL;
-		u = first ? used_at(mmu->state, ((const struct vt_frame *)first->priv)->direct) : NULL;
+		u = first ? used_at(mmu->state, ((const struct vt_frame *)first->priv)->direct)
+			  : NULL;
 		mmu->count[UM_refaults_max] += u ? u->units : 0;
 		return;
 	}
@@ -737,8 +738,10 @@ static void flush_vcpu(struct um_mmu *mmu, struct um_vcpu *vcpu, bool globals)
 		else
 			flush_local(mmu, &s->hier[i]);
 	}
-	if (now)
-		count_lost(mmu, now, globals || globals_go(s));
+	/* Without one it has not run yet. */
+	if (!now)
+		return;
+	count_lost(mmu, now, globals || globals_go(s));
 	mmu->count[UM_flush_local]++;
 }
 
@@ -871,7 +874,8 @@ const struct um_model um_virtual_tlb = {
 	.abi = UM_ABI,
 	.size = sizeof(struct um_model),
 	.name = "virtual-tlb",
-	.summary = "tables are never protected, each flush empties the shadow (first KVM, Intel's manual)",
+	.summary = "tables are never protected, each flush empties the shadow (first KVM, Intel's "
+		   "manual)",
 	.options = options,
 	.counters = counters,
 	.state_bytes = sizeof(struct vt),
