@@ -214,6 +214,10 @@ int vm_create(struct vm *vm, const struct vm_host *host, uint8_t *ram, unsigned 
 		failed("KVM_SET_USER_MEMORY_REGION");
 		goto destroy;
 	}
+	if (host->shadow_pages && ioctl(vm->fd, KVM_SET_NR_MMU_PAGES, host->shadow_pages)) {
+		failed("KVM_SET_NR_MMU_PAGES");
+		goto destroy;
+	}
 	for (unsigned int i = 0; i < vcpus; i++) {
 		if (create_vcpu(vm, i) || set_registers(vm, i, turns, cr3, cr4))
 			goto destroy;

@@ -33,6 +33,7 @@ struct vm_host {
 	int kvm; /* file descriptor of /dev/kvm */
 	struct kvm_cpuid2 *cpuid;
 	struct vm_features features;
+	unsigned int shadow_pages; /* the host's limit for each machine; 0: its own */
 };
 
 struct vm {
