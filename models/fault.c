@@ -241,6 +241,20 @@ static bool reach(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_faul
 	return descend_guest(mmu, vcpu, f, d);
 }
 
+/* A supervisor's write with CR0.WP off, where an entry on the way, not only the last, is read-only. */
+static bool overrides(const struct um_vcpu *vcpu, const struct ut_fault *f, uint32_t access)
+{
+	return (f->error & UT_PF_WRITE) && !(access & UT_ROLE_WRITE) && !(f->error & UT_PF_USER) &&
+	       !(vcpu->cr0 & UT_CR0_WP);
+}
+
+/* The page becomes the supervisor's: users must not write there, nor may SMEP be got round. */
+static uint32_t overridden(const struct um_vcpu *vcpu, uint32_t access)
+{
+	access = (access | UT_ROLE_WRITE) & ~UT_ROLE_USER;
+	return vcpu->cr4 & UT_CR4_SMEP ? access & ~UT_ROLE_EXEC : access;
+}
+
 enum fill { FILL_AGAIN, FILL_DONE, FILL_EMULATE };
 
 static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
@@ -252,7 +266,7 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 	struct descent d;
 	uint64_t gfn, bits;
 	uint32_t access;
-	bool refused = false;
+	bool refused = false, override;
 	unsigned int index;
 
 	if (!reach(mmu, vcpu, f, &d))
@@ -261,12 +275,15 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 	access = um_narrowed(d.mode, d.access, gpte);
 	if (!dirty)
 		access &= ~UT_ROLE_WRITE;
+	override = overrides(vcpu, f, access);
+	if (override)
+		access = overridden(vcpu, access);
 	if (!descend_direct(mmu, vcpu, f, &d, gfn, access))
 		return FILL_AGAIN;
 
 	bits = um_leaf_bits(d.page, gpte, dirty);
-	if (write && !(gpte & UT_PTE_W) && !(f->error & UT_PF_USER) && !(vcpu->cr0 & UT_CR0_WP))
-		bits = (bits | UM_SPTE_W) & ~UM_SPTE_U;
+	if (override)
+		bits = (bits | UM_SPTE_W | (access & UT_ROLE_EXEC ? 0 : UM_SPTE_NX)) & ~UM_SPTE_U;
 	if ((bits & UM_SPTE_W) && d.level == 1 && !may_write(mmu, vcpu, gfn, write, false)) {
 		bits &= ~UM_SPTE_W;
 		refused = write;
