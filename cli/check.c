@@ -136,7 +136,7 @@ static void judge(struct verdict *v, int status, bool in_time, unsigned int seco
 {
 	v->text[v->len] = '\0';
 	if (!in_time)
-		set_verdict(v, "%sdid not end within %u seconds", who, seconds);
+		set_verdict(v, "%sdid not end within %u s", who, seconds);
 	else if (WIFSIGNALED(status))
 		set_verdict(v, "%scrashed: signal %d (%s)", who, WTERMSIG(status),
 			    strsignal(WTERMSIG(status)));

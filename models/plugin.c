@@ -392,11 +392,6 @@ static int check_others(struct look *k)
 	const char *name = k->model->name;
 
 	for (const struct plugin *p = plugins; p; p = p->next) {
-		if (p->model == k->model)
-			return wrong(k,
-				     "the dynamic linker takes it for %s, as both have the same "
-				     "SONAME; link it without one",
-				     p->path);
 		if (!strcmp(p->model->name, name))
 			return wrong(k, "%s has a model named %s, too; rename one", p->path, name);
 	}

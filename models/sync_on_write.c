@@ -145,10 +145,8 @@ static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
 	mmu->count[UM_flush_local]++;
 }
 
-const struct um_model um_sync_on_write = {
-	.magic = UM_MAGIC,
-	.abi = UM_ABI,
-	.size = sizeof(struct um_model),
+UM_MODEL(sync_on_write) = {
+	UM_MODEL_HEAD,
 	.name = "sync-on-write",
 	.summary = "every write to a shadowed table exits and is emulated (KVM before 2.6.28)",
 	.options = options,
