@@ -12,5 +12,6 @@ extern const struct um_model um_unsync_bitmap;
 extern const struct um_model um_virtual_tlb;
 extern const struct um_model um_ideal;
 extern const struct um_model um_nested;
+extern const struct um_model um_prefault;
 
 #endif

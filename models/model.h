@@ -99,7 +99,8 @@
 	X(unsync_peak, "most tables out of sync at once")                                          \
 	X(pages_peak, "most shadow pages at once")                                                 \
 	X(bookkeeping_peak, "bytes of the design's own bookkeeping at peak")                       \
-	X(faults_prefilled, "faults spared because the design had filled the entry by itself")
+	X(faults_prefilled, "faults spared because the design had filled the entry by itself")     \
+	X(exit_other, "exits of a kind that only this design has")
 
 enum um_counter {
 #define X(name, help) UM_##name,

@@ -473,6 +473,14 @@ static void virtual_tlb(void **state)
 	live_all("virtual-tlb", false, options);
 }
 
+static void prefault(void **state)
+{
+	static const char *const options[] = { "base=write", "base=bitmap", "iret=exit", NULL };
+
+	(void)state;
+	live_all("prefault", false, options);
+}
+
 static void ideal(void **state)
 {
 	static const char *const options[] = { "refill=no", "refill=yes", NULL };
@@ -594,7 +602,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sync_on_write), cmocka_unit_test(oos_per_root),
 		cmocka_unit_test(unsync_bitmap), cmocka_unit_test(virtual_tlb),
-		cmocka_unit_test(ideal),	 cmocka_unit_test(nonsense),
+		cmocka_unit_test(prefault),	 cmocka_unit_test(ideal),
+		cmocka_unit_test(nonsense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
