@@ -103,6 +103,7 @@ static bool prefilled(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 {
 	struct pf_vcpu *v = vcpu->priv;
 
+	(void)mmu;
 	if (!v->waiting || v->gva != f->gva >> 12 || v->root != um_root_gfn(vcpu, vcpu->cr3))
 		return false;
 	v->waiting = false;
