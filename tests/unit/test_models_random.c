@@ -427,11 +427,29 @@ static void sync_on_write(void **state)
 
 static void oos_per_root(void **state)
 {
-	static const char *const options[] = { "globals=7", "globals=0", "globals=1",
-					       "sync=left", "sync=both", NULL };
+	static const char *const options[] = { "globals=7",
+					       "globals=0",
+					       "globals=1",
+					       "globals_list=yes",
+					       "globals=2,replace=lru",
+					       "globals=2,replace=second-chance",
+					       "globals=2,replace=random",
+					       "global=count",
+					       "global=count,globals=2,sync=both",
+					       "sync=left",
+					       "sync=both",
+					       "share=lazy",
+					       "share=lazy,levels=4",
+					       "root_gone=sync",
+					       "root_gone=sync,levels=4",
+					       "levels=2",
+					       "levels=4",
+					       "levels=4,sync=left,globals_list=yes",
+					       "reads=no",
+					       NULL };
 
 	(void)state;
-	live_all("oos-per-root", true, options);
+	live_all("oos-per-root", false, options);
 }
 
 static void unsync_bitmap(void **state)
