@@ -264,10 +264,10 @@ static int check_model(struct look *k)
 		return wrong(k, "the hook %s is missing; a model that shadows must set .%s", hook,
 			     hook);
 	if (m->state_bytes > MAX_PRIVATE || m->page_bytes > MAX_PRIVATE ||
-	    m->vcpu_bytes > MAX_PRIVATE)
+	    m->vcpu_bytes > MAX_PRIVATE || m->frame_bytes > MAX_PRIVATE)
 		return wrong(k,
-			     "the model wants more than %lu MiB of state, or for each page or "
-			     "vCPU; set .state_bytes, .page_bytes and .vcpu_bytes",
+			     "the model wants more than %lu MiB of state, or for each page, vCPU "
+			     "or frame; set .state_bytes and the others like it",
 			     MAX_PRIVATE >> 20);
 	return check_options(k) || check_counters(k) ? -1 : 0;
 }

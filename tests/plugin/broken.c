@@ -4,8 +4,10 @@
  * loaded, those of the second not pass 'unsync models --check'. What only the preprocessor can do is
  * asked for by WITHOUT_..., WITH_... and AS_... instead.
  */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include <unsync/model.h>
 
@@ -70,11 +72,15 @@ static const struct um_option options[] = {
 	  .type = FLAW == OPTION_TYPE ? (enum um_option_type)7 : UM_OPT_NUMBER,
 	  .min = FLAW == OPTION_RANGE ? 100 : 1,
 	  .max = 9,
-	  .def = FLAW == OPTION_NO_DEFAULT ? NULL : FLAW == OPTION_DEFAULT ? "10" : "3" },
+	  .def = FLAW == OPTION_NO_DEFAULT ? NULL
+		 : FLAW == OPTION_DEFAULT  ? "10"
+					   : "3" },
 	{ .name = FLAW == OPTION_TWICE ? "limit" : "how",
 	  .help = "in which way",
 	  .type = FLAW == OPTION_TWICE ? UM_OPT_BOOL : UM_OPT_CHOICE,
-	  .choices = FLAW == OPTION_NO_CHOICES ? NULL : FLAW == OPTION_CHOICES ? "a||b" : "a|b",
+	  .choices = FLAW == OPTION_NO_CHOICES ? NULL
+		     : FLAW == OPTION_CHOICES  ? "a||b"
+					       : "a|b",
 	  .def = FLAW == OPTION_TWICE ? "no" : "a" },
 #ifndef WITHOUT_OPTIONS_END
 	{ 0 }
@@ -82,7 +88,9 @@ static const struct um_option options[] = {
 };
 
 static const struct um_own_counter counters[] = {
-	{ .name = FLAW == COUNTER_NAME ? "Two Words" : FLAW == COUNTER_SHARED ? "writes" : "one",
+	{ .name = FLAW == COUNTER_NAME	   ? "Two Words"
+		  : FLAW == COUNTER_SHARED ? "writes"
+					   : "one",
 	  .help = FLAW == COUNTER_NO_HELP ? NULL : "what is counted" },
 	{ .name = FLAW == COUNTER_TWICE ? "one" : "two", .help = "what else" },
 #ifndef WITHOUT_COUNTERS_END
@@ -129,6 +137,8 @@ static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
 
 static void misbehave(struct um_mmu *mmu)
 {
+	struct timespec now;
+
 	switch (FLAW) {
 	case CRASH:
 		*nowhere = 1;
@@ -143,12 +153,10 @@ static void misbehave(struct um_mmu *mmu)
 			close(fd);
 		for (;;)
 			pause();
-	case RANDOM: {
-		uint64_t secret = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)malloc(1);
-
-		mmu->own[0] += secret >> 4 & 1;
+	case RANDOM:
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		mmu->own[0] += (uint64_t)now.tv_nsec % 7;
 		break;
-	}
 	case GLOBAL:
 		mmu->own[0] += created;
 		break;
@@ -217,13 +225,15 @@ UM_MODEL(broken) = {
 	.magic = FLAW == MAGIC ? 0x12345678 : UM_MAGIC,
 	.abi = FLAW == ABI ? UM_ABI + 1 : UM_ABI,
 	.size = FLAW == SIZE ? sizeof(struct um_model) + 8 : sizeof(struct um_model),
-	.name = FLAW == NO_NAME	      ? NULL
-		: FLAW == WILD_NAME   ? (const char *)0x10
-		: FLAW == ODD_NAME    ? "a,b:c"
-		: FLAW == NAME_ALL    ? "all"
-		: FLAW == NAME_TAKEN  ? "null"
-				      : "broken",
-	.summary = FLAW == NO_SUMMARY ? NULL : FLAW == TWO_LINES ? "one\ntwo" : "right but for one thing",
+	.name = FLAW == NO_NAME	     ? NULL
+		: FLAW == WILD_NAME  ? (const char *)0x10
+		: FLAW == ODD_NAME   ? "a,b:c"
+		: FLAW == NAME_ALL   ? "all"
+		: FLAW == NAME_TAKEN ? "null"
+				     : "broken",
+	.summary = FLAW == NO_SUMMARY  ? NULL
+		   : FLAW == TWO_LINES ? "one\ntwo"
+				       : "right but for one thing",
 	.options = options,
 	.counters = counters,
 	.state_bytes = FLAW == GREEDY ? (size_t)-1 : sizeof(struct state),
