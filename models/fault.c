@@ -2,6 +2,7 @@
 /*
  * A recorded page fault meets a model's shadow: would it have happened, and what does it fill?
  */
+#include "models/history.h"
 #include "models/shadow.h"
 
 #define FILL_TRIES 8
@@ -108,6 +109,8 @@ bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *
 	if (!page->frame->table)
 		return false;
 	gpte = um_gpte(page, index);
+	if (um_relapsed(UM_RELAPSE_QUADRANT))
+		gpte = um_gpte_in(page->frame->table, page->role & ~UT_ROLE_QUADRANT, index);
 	if (!(gpte & UT_PTE_P) || !(gpte & UT_PTE_A))
 		return false;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
@@ -153,7 +156,8 @@ static bool step(struct um_mmu *mmu, struct um_vcpu *vcpu, struct descent *d, ui
 	/* Direct pages have the quadrant, too, since 5.19. */
 	if (role & UT_ROLE_4BYTE)
 		role |= um_quadrant(d->level == UM_TOP_LEVEL ? index : index % 2);
-	if (child && (child->gfn != gfn || child->role != role))
+	if (child && (child->gfn != gfn || child->role != role) &&
+	    !um_relapsed(UM_RELAPSE_KEEP_LINK))
 		child = NULL;
 	if (!child) {
 		um_drop_entry(mmu, d->page, index);
@@ -284,6 +288,8 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 	bits = um_leaf_bits(d.page, gpte, dirty);
 	if (override)
 		bits = (bits | UM_SPTE_W | (access & UT_ROLE_EXEC ? 0 : UM_SPTE_NX)) & ~UM_SPTE_U;
+	if (um_relapsed(UM_RELAPSE_ENTRY_FIRST) && d.level == 1)
+		um_set_leaf(mmu, d.page, um_index(f->gva, 1), bits | gfn << UM_FRAME_SHIFT);
 	if ((bits & UM_SPTE_W) && d.level == 1 && !may_write(mmu, vcpu, gfn, write, false)) {
 		bits &= ~UM_SPTE_W;
 		refused = write;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "models/marks.h"
+#include "models/history.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -383,7 +384,7 @@ static void found_nothing(struct um_mmu *mmu, struct um_marks *m, struct um_page
 {
 	struct um_page_marks *p = marks_of(node);
 
-	if (m->kind == UM_MARKS_NONE)
+	if (m->kind == UM_MARKS_NONE || um_relapsed(UM_RELAPSE_STALE_MARK))
 		return;
 	if (m->kind != UM_MARKS_WORD) {
 		clear_mark(mmu, m, node, index);
@@ -398,11 +399,21 @@ static void found_nothing(struct um_mmu *mmu, struct um_marks *m, struct um_page
 
 static unsigned int gather(struct um_mmu *mmu, struct um_marks *m, struct batch *b, int at);
 
+struct um_page *um_marks_child(const struct um_mmu *mmu, const struct um_page *page,
+			       unsigned int index)
+{
+	uint64_t spte = page->spt[index];
+
+	if (um_relapsed(UM_RELAPSE_LARGE_ENTRY) && (spte & UM_SPTE_P))
+		return um_page_by_id(mmu, (uint32_t)((spte & UM_SPTE_FRAME) >> 12));
+	return um_child(mmu, page, index);
+}
+
 /* Gather what is out of sync behind an entry of the node at @at. Return: how many. */
 static unsigned int gather_behind(struct um_mmu *mmu, struct um_marks *m, struct batch *b, int at,
 				  unsigned int index)
 {
-	struct um_page *child = um_child(mmu, b->steps[at].page, index);
+	struct um_page *child = um_marks_child(mmu, b->steps[at].page, index);
 	unsigned int found;
 	int here = b->n;
 
@@ -510,7 +521,7 @@ void um_marks_sync_children(struct um_mmu *mmu, struct um_marks *m, struct um_pa
 
 	while (next_batch(mmu, m, &b, top))
 		changed += sync_batch(mmu, m, &b);
-	if (changed)
+	if (changed && !um_relapsed(UM_RELAPSE_NO_FLUSH))
 		mmu->count[UM_flush_remote]++;
 }
 

@@ -102,6 +102,14 @@ static inline bool um_marks_dirty(const struct um_page *page)
 }
 
 /**
+ * um_marks_child() - the page that a marked entry leads to now: NULL if it is absent, or maps memory
+ *
+ * A mark may outlive the link that it was made for.
+ */
+struct um_page *um_marks_child(const struct um_mmu *mmu, const struct um_page *page,
+			       unsigned int index);
+
+/**
  * um_marks_unsync() - a page in sync goes out of sync: um_mark_unsync(), then its parents are marked
  */
 void um_marks_unsync(struct um_mmu *mmu, struct um_marks *m, struct um_page *page);

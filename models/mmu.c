@@ -2,6 +2,7 @@
 /*
  * An instance: a model with its options on a shadow MMU, and what each event of a trace does to it.
  */
+#include "models/history.h"
 #include "models/shadow.h"
 
 #include <stdarg.h>
@@ -505,6 +506,7 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 	if (!vcpu)
 		return;
 	vcpu->resync_until = 0;
+	um_history_runs(vcpu);
 	switch (e->kind) {
 	case UT_STATE:
 		on_state(mmu, vcpu, &e->state);

@@ -2,6 +2,7 @@
 /*
  * Shadow pages: found by frame and role, linked to parents, zapped; and the entries in them.
  */
+#include "models/history.h"
 #include "models/shadow.h"
 
 #include <stdlib.h>
@@ -225,9 +226,9 @@ void um_drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 	if (!(spte & UM_SPTE_P))
 		return;
 	child = um_child(mmu, page, index);
-	if (child)
+	if (child && !um_relapsed(UM_RELAPSE_STALE_PARENT))
 		remove_parent(child, page->id, index);
-	else if (spte & UM_SPTE_W)
+	else if (!child && (spte & UM_SPTE_W))
 		um_rmap_remove(mmu, page, index);
 	clear_entry(mmu, page, index);
 }

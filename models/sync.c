@@ -2,6 +2,7 @@
 /*
  * Bringing shadow entries in step with the guest's: whole tables, and single entries.
  */
+#include "models/history.h"
 #include "models/shadow.h"
 
 #include <string.h>
@@ -34,13 +35,14 @@ static void mark_sync(struct um_mmu *mmu, struct um_page *page)
  */
 uint64_t um_leaf_bits(const struct um_page *page, uint64_t gpte, bool dirty)
 {
+	uint32_t role = um_history_role(page->role);
 	uint64_t bits = 0;
 
-	if ((page->role & UT_ROLE_WRITE) && (gpte & UT_PTE_W) && dirty)
+	if ((role & UT_ROLE_WRITE) && (gpte & UT_PTE_W) && dirty)
 		bits |= UM_SPTE_W;
-	if ((page->role & UT_ROLE_USER) && (gpte & UT_PTE_U))
+	if ((role & UT_ROLE_USER) && (gpte & UT_PTE_U))
 		bits |= UM_SPTE_U;
-	if (!(page->role & UT_ROLE_EXEC) || ((page->role & UT_ROLE_EFER_NX) && (gpte & UT_PTE_NX)))
+	if (!(role & UT_ROLE_EXEC) || ((role & UT_ROLE_EFER_NX) && (gpte & UT_PTE_NX)))
 		bits |= UM_SPTE_NX;
 	return bits;
 }
@@ -75,12 +77,21 @@ static bool link_right(const struct um_mmu *mmu, const struct um_page *page, uns
 	return child->gfn == gfn && (child->role & UT_ROLE_ACCESS) == access;
 }
 
+/* May a sync make a frame writable? Not one that has shadow pages, not even if it is writable elsewhere. */
+static bool sync_may_write(const struct um_mmu *mmu, uint64_t gfn)
+{
+	const struct um_frame *target = um_frame_find(&um_shadow(mmu)->frames, gfn);
+
+	if (um_relapsed(UM_RELAPSE_SELF_MAP) || um_relapsed(UM_RELAPSE_MUTUAL_MAP))
+		return !target || !target->n_synced;
+	return !target || !target->n_pages;
+}
+
 /* What one entry should become; 0: it must go. */
 static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *page,
 			     unsigned int index)
 {
 	uint64_t spte = page->spt[index], gpte = um_gpte(page, index);
-	const struct um_frame *target;
 	uint64_t bits;
 
 	if (!(spte & UM_SPTE_LEAF))
@@ -93,10 +104,7 @@ static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *pag
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
 	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W) && !mmu->model->no_protect) {
 		/* A large page may hold a table that is not its first frame. */
-		if (ut_role_level(page->role) > 1)
-			bits &= ~UM_SPTE_W;
-		target = um_frame_find(&um_shadow(mmu)->frames, um_spte_gfn(spte));
-		if (target && target->n_pages)
+		if (ut_role_level(page->role) > 1 || !sync_may_write(mmu, um_spte_gfn(spte)))
 			bits &= ~UM_SPTE_W;
 	}
 	return bits | (spte & (UM_SPTE_FRAME | UM_SPTE_A | UM_SPTE_PREFETCH)) | UM_SPTE_P |
@@ -122,7 +130,10 @@ static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 		return keep_entry(mmu, page, index);
 	if (now) {
 		mmu->count[UM_entries_permission]++;
-		um_set_leaf(mmu, page, index, now);
+		if (um_relapsed(UM_RELAPSE_W_TOGGLE))
+			page->spt[index] = now;
+		else
+			um_set_leaf(mmu, page, index, now);
 		return true;
 	}
 	if ((gpte & UT_PTE_P) && um_gpte_gfn(page, index, gpte) != um_spte_gfn(spte))
@@ -169,7 +180,7 @@ static unsigned int sync_table(struct um_mmu *mmu, struct um_page *page, enum um
 	unsigned int changed = 0;
 
 	um_tell(mmu, kind == UM_SYNC_PROTECTED ? UM_GETS_SYNCED : UM_IS_REFRESHED, page);
-	if (kind == UM_SYNC_PROTECTED)
+	if (kind == UM_SYNC_PROTECTED && !um_relapsed(UM_RELAPSE_SELF_MAP))
 		mark_sync(mmu, page);
 	mmu->count[UM_tables_synced]++;
 	s->resync.tables++;
@@ -189,6 +200,8 @@ static unsigned int sync_table(struct um_mmu *mmu, struct um_page *page, enum um
 			changed += sync_entry(mmu, page, i);
 		}
 	}
+	if (kind == UM_SYNC_PROTECTED && um_relapsed(UM_RELAPSE_SELF_MAP))
+		mark_sync(mmu, page);
 	s->resync.changed += changed;
 	if (!changed)
 		mmu->count[UM_tables_in_vain]++;

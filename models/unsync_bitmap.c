@@ -12,6 +12,7 @@
  */
 #include "models/builtin.h"
 #include "models/flood.h"
+#include "models/history.h"
 #include "models/marks.h"
 
 #include <string.h>
@@ -241,7 +242,8 @@ static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fram
 	if (match && !match->gone) {
 		if (match->unsync && um_marks_sync_page(mmu, marks(mmu), match, UM_SYNC_TRANSIENT))
 			mmu->count[UM_flush_remote]++;
-		um_marks_sync_children(mmu, marks(mmu), match);
+		if (!um_relapsed(UM_RELAPSE_LINK_FIRST))
+			um_marks_sync_children(mmu, marks(mmu), match);
 		((struct bm_page *)match->priv)->flood.writes = 0;
 	}
 	um_resync_end(mmu);
@@ -483,7 +485,7 @@ static void invlpg_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 		}
 		if (!um_marks_below(page))
 			return;
-		page = um_child(mmu, page, index);
+		page = um_marks_child(mmu, page, index);
 	}
 }
 
@@ -543,7 +545,10 @@ static void resync_lasts(struct um_mmu *mmu, struct um_vcpu *vcpu)
 
 static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
 {
-	flush_guest(mmu, vcpu, UM_CAUSE_flush);
+	if (um_relapsed(UM_RELAPSE_PV_FLUSH))
+		mmu->count[UM_flush_local]++;
+	else
+		flush_guest(mmu, vcpu, UM_CAUSE_flush);
 }
 
 const struct um_model um_unsync_bitmap = {

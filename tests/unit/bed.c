@@ -33,8 +33,14 @@ uint64_t bed_hang(struct bed *b, uint64_t root, uint64_t l1, uint64_t flags)
 
 void bed_lay(struct bed *b, const char *model, const char *options, unsigned int vcpus)
 {
+	bed_lay_model(b, um_model_find(model), options, vcpus);
+}
+
+void bed_lay_model(struct bed *b, const struct um_model *model, const char *options,
+		   unsigned int vcpus)
+{
 	char error[256] = "";
-	struct um_mmu *mmu = um_mmu_create(um_model_find(model), options, error, sizeof(error));
+	struct um_mmu *mmu = um_mmu_create(model, options, error, sizeof(error));
 
 	if (!mmu)
 		fail_msg("%s", error);

@@ -18,6 +18,8 @@ struct bed {
 
 /* A guest of two roots and some vCPUs on a model; fails the test if the options are wrong. */
 void bed_lay(struct bed *b, const char *model, const char *options, unsigned int vcpus);
+void bed_lay_model(struct bed *b, const struct um_model *model, const char *options,
+		   unsigned int vcpus);
 /* The end of it: the instance must not have failed. */
 void bed_lift(struct bed *b);
 /* A leaf table that maps BED_FILLED frames. */
