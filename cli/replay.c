@@ -2,6 +2,7 @@
 /* unsync replay: run traces through models, count and measure. */
 #define _GNU_SOURCE
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct request {
 	const char *predict; /* the native twin of the exact trace, or NULL */
 	enum format format;
 	uint64_t passes, mismatches;
-	bool quiet;
+	bool quiet, verify;
 	char **files;
 	size_t n_files;
 };
@@ -47,6 +48,11 @@ static void print_help(void)
 	       "  -o, --output FILE   write results as JSON; - is standard output\n"
 	       "      --passes N      measured passes, 1 to %d (default %d), after %d to warm up\n"
 	       "      --no-measure    count only: no clock, the same bytes in every run\n"
+	       "      --verify        hold every model to what a TLB may hold and to the structure "
+	       "of "
+	       "its\n"
+	       "                      shadow, at every event (slower); exit status 1 if one is "
+	       "violated\n"
 	       "      --mismatches N  list the first N differences from what the recorded host "
 	       "did\n"
 	       "                      itself, one by one, for each model that predicts that\n"
@@ -178,6 +184,8 @@ static int parse_format(struct request *rq, const char *name)
 
 static int check_prediction(const struct request *rq)
 {
+	if (rq->verify)
+		return cli_usage("replay", "--predict and --verify do not go together");
 	if (rq->n_files > 1)
 		return cli_usage("replay", "--predict takes one exact trace, not %zu files",
 				 rq->n_files);
@@ -207,7 +215,7 @@ static int check_request(struct request *rq)
 	return rq->n_specs ? EXIT_OK : add_all(rq);
 }
 
-enum { OPT_PASSES = 256, OPT_NO_MEASURE, OPT_FORMAT, OPT_MISMATCHES, OPT_PREDICT };
+enum { OPT_PASSES = 256, OPT_NO_MEASURE, OPT_FORMAT, OPT_MISMATCHES, OPT_PREDICT, OPT_VERIFY };
 
 static int take_option(struct request *rq, int c, char **argv)
 {
@@ -230,6 +238,9 @@ static int take_option(struct request *rq, int c, char **argv)
 		return EXIT_OK;
 	case OPT_FORMAT:
 		return parse_format(rq, optarg);
+	case OPT_VERIFY:
+		rq->verify = true;
+		return EXIT_OK;
 	case OPT_PREDICT:
 		rq->predict = optarg;
 		return EXIT_OK;
@@ -256,6 +267,7 @@ static int parse(struct request *rq, int argc, char **argv)
 		{ "passes", required_argument, NULL, OPT_PASSES },
 		{ "no-measure", no_argument, NULL, OPT_NO_MEASURE },
 		{ "mismatches", required_argument, NULL, OPT_MISMATCHES },
+		{ "verify", no_argument, NULL, OPT_VERIFY },
 		{ "predict", required_argument, NULL, OPT_PREDICT },
 		{ "format", required_argument, NULL, OPT_FORMAT },
 		{ 0 }
@@ -373,6 +385,25 @@ static int report_failures(const struct ur_trace *trace)
 	return ret;
 }
 
+/* What the oracle found, on stderr: first lines of each model, then how many. */
+static int report_violations(const struct ur_trace *trace)
+{
+	int ret = EXIT_OK;
+
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct ur_run *run = &trace->runs[i];
+		const struct ur_verified *v = &run->verified;
+
+		for (unsigned int k = 0; k < v->n_first; k++)
+			cli_warn("%s: %s: %s", trace->survey.path, run->spec->label, v->first[k]);
+		if (v->violations)
+			ret = cli_fail("%s: %s: %" PRIu64 " violation%s", trace->survey.path,
+				       run->spec->label, v->violations,
+				       v->violations == 1 ? "" : "s");
+	}
+	return ret;
+}
+
 /* Return: EXIT_FAILED also if only one model failed; then there are results nevertheless. */
 static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
 		      const struct ur_clock *clock)
@@ -381,6 +412,7 @@ static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
 				.n_specs = rq->n_specs,
 				.passes = (unsigned int)rq->passes,
 				.clock = clock,
+				.verify = rq->verify,
 				.mismatches = rq->mismatches,
 				.progress = progress,
 				.ctx = rq };
@@ -395,6 +427,8 @@ static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
 	for (size_t k = 0; k < traces[i]->warnings.n; k++)
 		cli_warn("%s", traces[i]->warnings.text[k]);
 	ret = report_failures(traces[i]);
+	if (report_violations(traces[i]))
+		ret = EXIT_FAILED;
 	if (print_table(rq, traces[i], i == 0, clock))
 		return cli_fail("out of memory");
 	return ret;

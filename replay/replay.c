@@ -26,8 +26,9 @@ struct seat {
 	uint32_t unsync[UR_MAX_VMS]; /* gauge of each VM */
 	uint64_t gauge;		     /* their sum */
 	unsigned int bin;
-	uint64_t exits, tables;		    /* at the beginning of this bin */
-	struct ur_truth *truth[UR_MAX_VMS]; /* NULL: nothing to hold it against */
+	uint64_t exits, tables;		      /* at the beginning of this bin */
+	struct ur_truth *truth[UR_MAX_VMS];   /* NULL: nothing to hold it against */
+	struct ur_oracle *oracle[UR_MAX_VMS]; /* NULL: not verified */
 };
 
 /* One replay of one trace. */
@@ -122,6 +123,10 @@ static void stand_up(struct seat *seat)
 		if (ur_truth_end(seat->truth[vm]) && !seat->run->failed[0])
 			fail_run(seat->run, "out of memory");
 		seat->truth[vm] = NULL;
+		if (seat->oracle[vm] && ur_oracle_finish(seat->oracle[vm], &seat->run->verified) &&
+		    !seat->run->failed[0])
+			fail_run(seat->run, "out of memory");
+		seat->oracle[vm] = NULL;
 		if (seat->mmu[vm])
 			um_mmu_destroy(seat->mmu[vm]);
 		seat->mmu[vm] = NULL;
@@ -153,7 +158,10 @@ static void sit_down(struct session *s, struct seat *seat, struct ur_run *run, b
 			if (run->has_agreement)
 				seat->truth[vm] = ur_truth_create(seat->mmu[vm], (uint16_t)vm,
 								  &run->agreement);
-			if (run->has_agreement && !seat->truth[vm])
+			if (run->is_verified)
+				seat->oracle[vm] = ur_oracle_create(seat->mmu[vm], 0);
+			if ((run->has_agreement && !seat->truth[vm]) ||
+			    (run->is_verified && !seat->oracle[vm]))
 				fail_run(run, "out of memory");
 		}
 	}
@@ -238,6 +246,9 @@ static void count_block(struct seat *seat, const struct ut_block *block)
 		if (seat->truth[e->vm])
 			ur_truth_before(seat->truth[e->vm], e);
 		um_mmu_event(seat->mmu[e->vm], e);
+		/* If its memory gives out, finishing it will tell. */
+		if (seat->oracle[e->vm])
+			ur_oracle_event(seat->oracle[e->vm], e);
 		if (seat->truth[e->vm])
 			ur_truth_after(seat->truth[e->vm], e);
 		unsync = seat->mmu[e->vm]->unsync_now;
@@ -537,6 +548,7 @@ static void init_run(struct session *s, struct ur_run *run, const struct ur_spec
 
 	run->spec = spec;
 	run->has_agreement = has_truth(survey, spec->model);
+	run->is_verified = s->plan->verify;
 	run->agreement.max_list = s->plan->mismatches;
 	ur_timeline_init(&run->timeline, survey->first_ns, survey->last_ns);
 }
@@ -615,6 +627,7 @@ static void free_run(struct ur_run *run)
 	free(run->own);
 	free_measured(run->measured);
 	free(run->agreement.list);
+	ur_verified_free(&run->verified);
 }
 
 void ur_trace_free(struct ur_trace *trace)

@@ -18,6 +18,7 @@
 #include "models/mmu.h"
 #include "replay/clock.h"
 #include "replay/hist.h"
+#include "replay/oracle.h"
 #include "replay/survey.h"
 #include "replay/timeline.h"
 #include "replay/truth.h"
@@ -38,6 +39,7 @@ struct ur_plan {
 	size_t n_specs;
 	unsigned int passes;	      /* measured ones; 0: count only */
 	const struct ur_clock *clock; /* needed if passes is not 0 */
+	bool verify; /* hold every model to the TLB contract while it is counted: replay/oracle.h */
 	size_t mismatches; /* how many differences from the recorded host to list for each model */
 	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* or NULL */
 	void *ctx;
@@ -77,6 +79,8 @@ struct ur_run {
 	struct ur_resyncs resyncs[UM_CAUSE_END];
 	struct ur_timeline timeline;
 	struct ur_measured *measured; /* NULL: not measured */
+	bool is_verified;	      /* as the plan wants; then: */
+	struct ur_verified verified;
 	bool has_agreement; /* the model is meant to do what the trace says the host did */
 	struct ur_agreement agreement;
 	char failed[256]; /* why there is no result; empty: there is */

@@ -190,6 +190,27 @@ static void print_agreement(FILE *out, const struct ur_trace *trace, int width)
 	}
 }
 
+static void print_verified(FILE *out, const struct ur_trace *trace, int width)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const struct ur_run *run = &trace->runs[i];
+		const struct ur_verified *v = &run->verified;
+
+		if (!shown(run) || !run->is_verified)
+			continue;
+		if (!any)
+			fputc('\n', out);
+		any = true;
+		fprintf(out,
+			"%-*s verified: %" PRIu64 " violation%s in %" PRIu64 " events, %" PRIu64
+			" checks (%" PRIu64 " not decided)\n",
+			width, run->spec->label, v->violations, v->violations == 1 ? "" : "s",
+			v->events, v->checks, v->undecided);
+	}
+}
+
 /* What only some models count, a line each. */
 static void print_own(FILE *out, const struct ur_trace *trace, int width)
 {
@@ -328,6 +349,7 @@ int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clo
 	print_in_step(out, trace, width);
 	print_agreement(out, trace, width);
 	print_own(out, trace, width);
+	print_verified(out, trace, width);
 	if (clock && print_times(out, trace, width, clock->ns_per_tick))
 		return -1;
 	for (size_t i = 0; i < trace->notes.n; i++)

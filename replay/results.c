@@ -530,6 +530,23 @@ static json_t *options_json(const struct ur_run *run)
 	return o;
 }
 
+static json_t *verified_json(const struct ur_verified *v)
+{
+	json_t *o = json_object(), *rules = json_object(), *first = json_array();
+
+	for (unsigned int i = 0; i < UR_RULE_END; i++)
+		set(rules, ur_rule_name(i), integer(v->by_rule[i]));
+	for (unsigned int i = 0; i < v->n_first; i++)
+		append(first, text(v->first[i]));
+	set(o, "events", integer(v->events));
+	set(o, "checks", integer(v->checks));
+	set(o, "undecided", integer(v->undecided));
+	set(o, "violations", integer(v->violations));
+	set(o, "rules", rules);
+	set(o, "first", first);
+	return o;
+}
+
 static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, const char *id,
 			double ns)
 {
@@ -547,6 +564,8 @@ static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, 
 	set(o, "resyncs", resyncs_json(run));
 	set(o, "timeline", timeline_json(&run->timeline));
 	set(o, "agreement", agreement_json(run));
+	if (run->is_verified)
+		set(o, "verified", verified_json(&run->verified));
 	set(o, "measured", measured_json(run->measured, trace->survey.events, ns));
 	return o;
 }
