@@ -31,10 +31,9 @@ static int allocate(struct um_base *base)
 void um_base_swap(struct um_mmu *mmu, struct um_base *base)
 {
 	struct um_shadow *s = um_shadow(mmu);
-	struct um_base was = { .model = mmu->model,
-			       .state = mmu->state,
-			       .own = mmu->own,
-			       .options = s->options };
+	struct um_base was = {
+		.model = mmu->model, .state = mmu->state, .own = mmu->own, .options = s->options
+	};
 
 	mmu->model = base->model;
 	mmu->state = base->state;

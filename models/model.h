@@ -219,9 +219,10 @@ enum um_verdict {
  * Every hook gets the instance, whose ->state is the model's own memory.
  */
 struct um_model {
-	uint32_t magic; /* UM_MAGIC */
-	uint32_t abi;	/* UM_ABI */
-	uint32_t size;	/* sizeof(struct um_model) */
+	uint32_t magic;	 /* UM_MAGIC */
+	uint32_t abi;	 /* UM_ABI */
+	uint32_t size;	 /* sizeof(struct um_model) */
+	uint32_t layout; /* UM_LAYOUT */
 	const char *name;
 	const char *summary;		       /* one line */
 	const struct um_option *options;       /* ends with a NULL name; NULL: none */
@@ -356,8 +357,18 @@ struct um_model {
 	const struct um_model unsync_model
 #endif
 
+/* Differs, in all likelihood, if a structure that models look into was changed but UM_ABI was not. */
+#define UM_LAYOUT                                                                                  \
+	((uint32_t)((((sizeof(struct um_page) * 37 + sizeof(struct um_frame)) * 37 +               \
+		      sizeof(struct um_vcpu)) *                                                    \
+			     37 +                                                                  \
+		     sizeof(struct ut_event)) *                                                    \
+			    37 +                                                                   \
+		    offsetof(struct um_mmu, count)))
+
 /* What is looked at before anything else in a model is believed. */
-#define UM_MODEL_HEAD .magic = UM_MAGIC, .abi = UM_ABI, .size = sizeof(struct um_model)
+#define UM_MODEL_HEAD                                                                              \
+	.magic = UM_MAGIC, .abi = UM_ABI, .size = sizeof(struct um_model), .layout = UM_LAYOUT
 
 /*
  * ---- for models: what the shadow MMU does for them ----

@@ -374,6 +374,10 @@ static int check_head(struct look *k, size_t bytes)
 			     "struct um_model has %zu bytes there and %zu here; build it again "
 			     "with this unsync's header",
 			     m->size < bytes ? (size_t)m->size : bytes, sizeof(*m));
+	if (m->layout != UM_LAYOUT)
+		return wrong(
+			k, "pages, frames or events are laid out in another way there; begin the "
+			   "model with UM_MODEL_HEAD and build it again with this unsync's header");
 	return 0;
 }
 

@@ -61,8 +61,8 @@ static const struct um_option options[] = {
 };
 
 static const struct um_own_counter counters[] = {
-	[OWN_fault_returns] = { "fault_returns",
-				"returns from the guest's fault handler, one for each reflected fault" },
+	[OWN_fault_returns] = { "fault_returns", "returns from the guest's fault handler, one for "
+						 "each reflected fault" },
 	{ 0 }
 };
 
@@ -239,7 +239,8 @@ const struct um_model um_prefault = {
 	.abi = UM_ABI,
 	.size = sizeof(struct um_model),
 	.name = "prefault",
-	.summary = "an entry that the guest's fault handler made is filled when it returns (PVM, 2023)",
+	.summary = "an entry that the guest's fault handler made is filled when it returns (PVM, "
+		   "2023)",
 	.options = options,
 	.counters = counters,
 	.state_bytes = sizeof(struct pf),

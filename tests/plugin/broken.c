@@ -17,6 +17,7 @@ enum {
 	MAGIC,
 	ABI,
 	SIZE,
+	LAYOUT,
 	NO_WANT_WRITABLE,
 	NO_TABLE_WRITTEN,
 	NO_CR3_WRITTEN,
@@ -225,6 +226,7 @@ UM_MODEL(broken) = {
 	.magic = FLAW == MAGIC ? 0x12345678 : UM_MAGIC,
 	.abi = FLAW == ABI ? UM_ABI + 1 : UM_ABI,
 	.size = FLAW == SIZE ? sizeof(struct um_model) + 8 : sizeof(struct um_model),
+	.layout = FLAW == LAYOUT ? UM_LAYOUT + 8 : UM_LAYOUT,
 	.name = FLAW == NO_NAME	     ? NULL
 		: FLAW == WILD_NAME  ? (const char *)0x10
 		: FLAW == ODD_NAME   ? "a,b:c"

@@ -113,6 +113,7 @@ flaw() { refused "$1" "$2" -DFLAW="$1"; }
 flaw MAGIC "unsync_model is no model .*; begin it with UM_MODEL_HEAD\$"
 flaw ABI "made for version [0-9]+ of the interface, this unsync has version [0-9]+; build it again"
 flaw SIZE "struct um_model has [0-9]+ bytes there and [0-9]+ here; build it again"
+flaw LAYOUT "pages, frames or events are laid out in another way there; .* build it again"
 flaw NO_WANT_WRITABLE "the hook want_writable is missing; "
 flaw NO_TABLE_WRITTEN "the hook table_written is missing; "
 flaw NO_CR3_WRITTEN "the hook cr3_written is missing; "
