@@ -9,7 +9,7 @@
 #define MAX_CONTEXTS 512 /* of one vCPU; beyond that the oldest is forgotten, and judged mildly */
 #define MAX_PAGES_FLUSHED (1u << 18) /* addresses remembered; as above */
 #define MAX_STRUCTURE_FLUSHES (1u << 16)
-#define GLOBAL 0x1000u		     /* instead of a PCID: translations of every address space */
+#define GLOBAL 0x1000u /* instead of a PCID: translations of every address space */
 #define MAX_LEAF_LEVEL 3
 #define PAE_TOP (1ull << 60)
 #define PAE_ENTRIES 4
@@ -64,7 +64,7 @@ struct vcpu {
 	struct stay *stays;
 	size_t n_stays, cap_stays;
 	struct flushed *pages;
-	size_t n_pages, cap_pages; /* cap: power of two */
+	size_t n_pages, cap_pages;	   /* cap: power of two */
 	struct structure_flush *structure; /* flushes of the paging-structure caches alone */
 	size_t n_structure, cap_structure;
 };
@@ -379,8 +379,7 @@ static void enter_context(struct ur_guest *g, struct vcpu *v)
 	if (find_context(v, c.root, c.pcid))
 		return;
 	if (v->n_contexts == MAX_CONTEXTS) {
-		memmove(v->contexts, v->contexts + 1,
-			(MAX_CONTEXTS - 1) * sizeof(*v->contexts));
+		memmove(v->contexts, v->contexts + 1, (MAX_CONTEXTS - 1) * sizeof(*v->contexts));
 		v->n_contexts--;
 		v->forgot = g->seq;
 	}
@@ -773,8 +772,8 @@ static bool reach(struct question *q, uint64_t gfn, unsigned int level, const st
 	if (!t)
 		return false;
 	/* Of a table that is not known any more the last content may have lasted. */
-	if ((t->known || !q->now) && reading(q, level, w, entry_in(q->m, index, t->now[word]),
-					     t->since[word], FOREVER))
+	if ((t->known || !q->now) &&
+	    reading(q, level, w, entry_in(q->m, index, t->now[word]), t->since[word], FOREVER))
 		return true;
 	for (int32_t i = t->past[word]; i >= 0; i = t->versions[i].older) {
 		const struct version *old = &t->versions[i];
@@ -793,11 +792,9 @@ static bool way_down(struct question *q, uint64_t root, uint64_t from, uint64_t 
 		     uint16_t pcid)
 {
 	for (q->leaf_level = 1; q->leaf_level <= MAX_LEAF_LEVEL; q->leaf_level++) {
-		struct way w = { .from = from,
-				 .before = before,
-				 .write = true,
-				 .user = true,
-				 .exec = true };
+		struct way w = {
+			.from = from, .before = before, .write = true, .user = true, .exec = true
+		};
 		uint64_t flushed = page_flushed_at(q->v, pcid, q->leaf_level, q->t->gva);
 
 		if (flushed > w.from)

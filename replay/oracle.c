@@ -11,11 +11,11 @@
 #include "replay/guest.h"
 
 #define SHIFT 12
-#define MAX_PATHS 4096	      /* from one root to one page; self-maps multiply them */
-#define MAX_BELOW (1u << 20)  /* translations followed at a time */
-#define MAX_KNOWN (1u << 16)  /* violations told apart; beyond that each finding counts */
-#define AUDIT_LEAST 256	      /* events */
-#define AUDIT_WORK 64	      /* entries audited for each event, on average */
+#define MAX_PATHS 4096	     /* from one root to one page; self-maps multiply them */
+#define MAX_BELOW (1u << 20) /* translations followed at a time */
+#define MAX_KNOWN (1u << 16) /* violations told apart; beyond that each finding counts */
+#define AUDIT_LEAST 256	     /* events */
+#define AUDIT_WORK 64	     /* entries audited for each event, on average */
 
 /* A way from a running vCPU's root to a page. */
 struct path {
@@ -670,8 +670,9 @@ static void check_writable(struct ur_oracle *o, const struct um_page *page, unsi
 		violation(o, UR_RULE_writable, page, index, 0, "%u pages of it are in sync",
 			  frame->n_synced);
 	if (!frame || !listed(frame, page, index))
-		violation(o, UR_RULE_reverse, page, index, 0, "writable, but its frame's list "
-							      "does not have it");
+		violation(o, UR_RULE_reverse, page, index, 0,
+			  "writable, but its frame's list "
+			  "does not have it");
 }
 
 static void check_reverse(struct ur_oracle *o, const struct um_page *page)
@@ -695,8 +696,8 @@ static void check_reverse(struct ur_oracle *o, const struct um_page *page)
 
 static void check_link(struct ur_oracle *o, const struct um_page *page, unsigned int index)
 {
-	const uint32_t mode = ~(UT_ROLE_LEVEL | UT_ROLE_ACCESS | UT_ROLE_DIRECT |
-				UT_ROLE_4BYTE | UT_ROLE_QUADRANT);
+	const uint32_t mode = ~(UT_ROLE_LEVEL | UT_ROLE_ACCESS | UT_ROLE_DIRECT | UT_ROLE_4BYTE |
+				UT_ROLE_QUADRANT);
 	const struct um_page *child = um_child(o->mmu, page, index);
 
 	o->result.checks++;
@@ -708,10 +709,9 @@ static void check_link(struct ur_oracle *o, const struct um_page *page, unsigned
 		o->links[child->id]++;
 	if (ut_role_level(child->role) + 1 != ut_role_level(page->role) ||
 	    ((child->role ^ page->role) & mode) ||
-	    ((page->role & UT_ROLE_DIRECT) && !um_is_top(page) &&
-	     !(child->role & UT_ROLE_DIRECT)))
-		violation(o, UR_RULE_shape, page, index, child->role,
-			  "leads to a page of role %#x", child->role);
+	    ((page->role & UT_ROLE_DIRECT) && !um_is_top(page) && !(child->role & UT_ROLE_DIRECT)))
+		violation(o, UR_RULE_shape, page, index, child->role, "leads to a page of role %#x",
+			  child->role);
 }
 
 /* A direct page maps a range of frames, one after the other. */
@@ -833,8 +833,8 @@ static void audit(struct ur_oracle *o)
 	for (const struct um_page *p = oldest; p; p = p->newer)
 		audit_parents(o, p);
 	if (oldest)
-		check_count(o, oldest, "(of all pages) the number out of sync",
-			    o->mmu->unsync_now, unsync);
+		check_count(o, oldest, "(of all pages) the number out of sync", o->mmu->unsync_now,
+			    unsync);
 	o->below = 0;
 	for (unsigned int i = 0; (vcpu = um_vcpu_at(o->mmu, i)); i++) {
 		if (vcpu->root && ur_guest_paged(o->guest, vcpu->id))
@@ -885,9 +885,8 @@ static uint64_t movement(const struct um_mmu *mmu)
 {
 	const uint64_t *c = mmu->count;
 
-	return c[UM_pages_created] + c[UM_pages_reused] + c[UM_roots_loaded] +
-	       c[UM_roots_cached] + c[UM_tables_synced] + c[UM_entries_compared] +
-	       c[UM_entries_reinstalled];
+	return c[UM_pages_created] + c[UM_pages_reused] + c[UM_roots_loaded] + c[UM_roots_cached] +
+	       c[UM_tables_synced] + c[UM_entries_compared] + c[UM_entries_reinstalled];
 }
 
 static bool is_flush(const struct ut_event *e)

@@ -30,7 +30,6 @@
 	X(links, "parent and child do not agree")                                                  \
 	X(counts, "a count is wrong")                                                              \
 	X(shape, "an entry that cannot be: role, level or frame do not fit")
-	
 
 enum ur_rule {
 #define X(name, help) UR_RULE_##name,

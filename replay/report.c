@@ -7,6 +7,8 @@
 
 #include "replay/stats.h"
 
+#define FEW_PAIRS 3 /* of models not told apart, to go on one line */
+
 /* ---- numbers with units ---- */
 
 struct text {
@@ -211,7 +213,7 @@ static void print_verified(FILE *out, const struct ur_trace *trace, int width)
 	}
 }
 
-/* What only some models count, a line each. */
+/* What only some models count, a line each; what was 0 is in the results only. */
 static void print_own(FILE *out, const struct ur_trace *trace, int width)
 {
 	bool begun = false;
@@ -221,6 +223,8 @@ static void print_own(FILE *out, const struct ur_trace *trace, int width)
 		const struct um_own_counter *c = run->spec->model->counters;
 
 		for (size_t n = 0; n < run->n_own && shown(run); n++) {
+			if (!run->own[n])
+				continue;
 			if (!begun)
 				fprintf(out, "\n%-*s %10s  %s\n", width, "of its own", "count",
 					"what");
@@ -279,33 +283,83 @@ static bool overlap(const struct ur_stats *a, const struct ur_stats *b)
 	return a->lo <= b->hi && b->lo <= a->hi;
 }
 
-/* Pairs whose intervals overlap, one line for each quantity. */
-static void print_alike(FILE *out, const struct ur_trace *trace, const struct times *times,
+/* Were two models told apart? Without a resync there is no time of resyncs to compare. */
+static bool alike(const struct ur_trace *trace, const struct times *times, size_t i, size_t k,
+		  bool resync)
+{
+	const struct ur_run *a = &trace->runs[i], *b = &trace->runs[k];
+
+	if (!shown(a) || !shown(b))
+		return false;
+	if (!resync)
+		return overlap(&times[i].total, &times[k].total);
+	return a->measured->resync.n && b->measured->resync.n &&
+	       overlap(&times[i].resync, &times[k].resync);
+}
+
+static unsigned int count_alike(const struct ur_trace *trace, const struct times *times, size_t i,
+				bool resync)
+{
+	unsigned int n = 0;
+
+	for (size_t k = i + 1; k < trace->n_runs; k++)
+		n += alike(trace, times, i, k, resync);
+	return n;
+}
+
+static void print_pairs(FILE *out, const struct ur_trace *trace, const struct times *times,
 			bool resync)
 {
-	const char *separator = "";
+	const char *separator = " ";
 
 	for (size_t i = 0; i < trace->n_runs; i++) {
 		for (size_t k = i + 1; k < trace->n_runs; k++) {
-			const struct ur_run *a = &trace->runs[i], *b = &trace->runs[k];
-
-			if (!shown(a) || !shown(b))
+			if (!alike(trace, times, i, k, resync))
 				continue;
-			/* Without a resync there is no time of resyncs to compare. */
-			if (resync && (!a->measured->resync.n || !b->measured->resync.n))
-				continue;
-			if (resync ? !overlap(&times[i].resync, &times[k].resync)
-				   : !overlap(&times[i].total, &times[k].total))
-				continue;
-			if (!*separator)
-				fprintf(out, "no difference shown in %s: ",
-					resync ? "time in resyncs" : "total time");
-			fprintf(out, "%s%s and %s", separator, a->spec->label, b->spec->label);
+			fprintf(out, "%s%s and %s", separator, trace->runs[i].spec->label,
+				trace->runs[k].spec->label);
 			separator = ", ";
 		}
 	}
-	if (*separator)
+	fputc('\n', out);
+}
+
+/* Each model with those further down that it was not told apart from. */
+static void print_crowd(FILE *out, const struct ur_trace *trace, const struct times *times,
+			int width, bool resync)
+{
+	fputc('\n', out);
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		const char *separator = "";
+
+		if (!count_alike(trace, times, i, resync))
+			continue;
+		fprintf(out, "  %-*s  ", width, trace->runs[i].spec->label);
+		for (size_t k = i + 1; k < trace->n_runs; k++) {
+			if (!alike(trace, times, i, k, resync))
+				continue;
+			fprintf(out, "%s%s", separator, trace->runs[k].spec->label);
+			separator = ", ";
+		}
 		fputc('\n', out);
+	}
+}
+
+/* Models whose intervals overlap, for each quantity. */
+static void print_alike(FILE *out, const struct ur_trace *trace, const struct times *times,
+			int width, bool resync)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < trace->n_runs; i++)
+		n += count_alike(trace, times, i, resync);
+	if (!n)
+		return;
+	fprintf(out, "no difference shown in %s:", resync ? "time in resyncs" : "total time");
+	if (n <= FEW_PAIRS)
+		print_pairs(out, trace, times, resync);
+	else
+		print_crowd(out, trace, times, width, resync);
 }
 
 static int print_times(FILE *out, const struct ur_trace *trace, int width, double ns)
@@ -328,8 +382,8 @@ static int print_times(FILE *out, const struct ur_trace *trace, int width, doubl
 		print_time_line(out, &trace->runs[i], &times[i], width, ns);
 	}
 	if (intervals) {
-		print_alike(out, trace, times, false);
-		print_alike(out, trace, times, true);
+		print_alike(out, trace, times, width, false);
+		print_alike(out, trace, times, width, true);
 	} else if (passes) {
 		fprintf(out,
 			"%u pass%s: fewer than 6 give no 95 %% interval, so no two models are "
