@@ -164,7 +164,7 @@ static struct vcpu *get_vcpu(struct ur_truth *t, uint16_t id)
 		if (t->vcpus[i]->id == id)
 			return t->vcpus[i];
 	}
-	more = realloc(t->vcpus, (t->n_vcpus + 1) * sizeof(*more));
+	more = realloc(t->vcpus, (t->n_vcpus + 1) * sizeof(struct vcpu *));
 	if (more)
 		t->vcpus = more;
 	vcpu = more ? calloc(1, sizeof(*vcpu)) : NULL;
@@ -362,7 +362,7 @@ static void remember_refresh(struct ur_truth *t, struct table *table)
 		return;
 	if (t->n_touched == t->cap_touched) {
 		cap = t->cap_touched ? 2 * t->cap_touched : 16;
-		more = realloc(t->touched, cap * sizeof(*more));
+		more = realloc(t->touched, cap * sizeof(struct table *));
 		if (!more) {
 			t->failed = true;
 			return;

@@ -71,6 +71,31 @@ warns "native: says that writes are lower bounds" "lower bounds" "${count[@]}" n
 warns "losses: says so" "lost" "${count[@]}" lossy.utrace
 holds "losses: and how many" grep -q 12 "$work/err"
 
+# What the recorded host did itself.
+native=$traces/messaging-native.utrace
+passes "agreement" "${count[@]}" --model unsync-bitmap,sync-on-write --mismatches 3 \
+	--format json "$native" "$traces/boot-exact.utrace"
+cp "$work/out" agree.json
+holds "agreement: nearly everything is matched" jq -e \
+	'.runs[] | select(.trace == "messaging-native" and .model == "unsync-bitmap") | .agreement |
+		[.unsync, .sync] | all(.[]; .host > 1000 and .recall > 0.99 and .precision > 0.99)' agree.json
+holds "agreement: no more is listed than asked for" jq -e \
+	'[.runs[].agreement | select(. != null) | .mismatches | length] | length == 1 and .[0] <= 3' agree.json
+holds "agreement: only where there is ground truth, for models that predict it" jq -e \
+	'all(.runs[]; (.agreement == null) ==
+		(.trace != "messaging-native" or .model != "unsync-bitmap"))' agree.json
+prints "agreement: in the table" "^unsync-bitmap +sync +[1-9]" \
+	"${count[@]}" --model unsync-bitmap "$native"
+rm -f agree.json
+pair=$source_dir/tests/known/pairs/linux-6.12
+prints "prediction" "6 VMs, 6 alike event by event" \
+	unsync replay "$pair-exact.utrace" --predict "$pair-native.utrace" --model unsync-bitmap
+status=0
+run unsync replay "$pair-exact.utrace" --predict "$pair-native.utrace" -m sync-on-write || status=$?
+holds "prediction: a model that does something else" test "$status" = 1
+fails "prediction: the other way round" 1 "is no native trace" \
+	unsync replay "$pair-native.utrace" --predict "$pair-exact.utrace"
+
 # Output.
 (umask 022; run "${count[@]}" --model null -q -o out.json exact.utrace)
 holds "results are a proper file" test -s out.json
