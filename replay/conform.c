@@ -11,6 +11,7 @@
 
 #include "models/plugin.h"
 #include "replay/exercise.h"
+#include "replay/oracle.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_ASAN 1
@@ -146,6 +147,40 @@ static int live(const struct um_model *model, const char *options, const struct 
 	return ret;
 }
 
+/* Held to the TLB contract and to the structure of a shadow, at every event. */
+static int verify(const struct um_model *model, const char *options, const struct ur_exercise *x,
+		  const struct why *why)
+{
+	struct ur_verified v = { 0 };
+	struct ur_oracle *oracle = NULL;
+	struct outcome out;
+	struct um_mmu *mmu = create(model, options, &out, why);
+	int ret = -1;
+
+	free(out.own);
+	out.own = NULL;
+	if (!mmu)
+		return -1;
+	um_mmu_observe(mmu, NULL, NULL, NULL);
+	oracle = ur_oracle_create(mmu, 0);
+	ret = oracle ? 0 : no_memory(why);
+	for (size_t i = 0; i < x->n && !ret; i++) {
+		um_mmu_event(mmu, &x->events[i]);
+		if (ur_oracle_event(oracle, &x->events[i]))
+			ret = no_memory(why);
+		else
+			ret = alive(mmu, why);
+	}
+	if (oracle && ur_oracle_finish(oracle, &v) && !ret)
+		ret = no_memory(why);
+	if (!ret && v.violations)
+		ret = fails(why, "%" PRIu64 " violations, the first: %s", v.violations,
+			    v.n_first ? v.first[0] : "not kept");
+	ur_verified_free(&v);
+	um_mmu_destroy(mmu);
+	return ret;
+}
+
 /* ---- each test ---- */
 
 static int test_tables(const struct um_model *model, char *text, size_t len)
@@ -156,15 +191,12 @@ static int test_tables(const struct um_model *model, char *text, size_t len)
 static int try_value(const struct um_model *model, const struct um_option *o, const char *value,
 		     const struct ur_exercise *x, const struct why *why)
 {
-	struct outcome out;
-	char setting[128];
-	char said[256];
+	char setting[128], said[512];
 	struct why inner = { said, sizeof(said) };
 	int ret;
 
 	snprintf(setting, sizeof(setting), "%s=%s", o->name, value);
-	ret = live(model, setting, x, &out, &inner);
-	free(out.own);
+	ret = verify(model, setting, x, &inner);
 	return ret ? fails(why, "with %s, which its table allows: %s", setting, said) : 0;
 }
 
@@ -449,6 +481,18 @@ static int test_monotone(const struct um_model *model, char *text, size_t len)
 	return with_guests(model, monotone, &why);
 }
 
+static int sound(const struct um_model *model, const struct ur_exercise *x, const struct why *why)
+{
+	return verify(model, NULL, x, why);
+}
+
+static int test_sound(const struct um_model *model, char *text, size_t len)
+{
+	const struct why why = { text, len };
+
+	return with_guests(model, sound, &why);
+}
+
 /* Between the events of @x, some that this version does not know, or that concern no model. */
 static int strangers(const struct um_model *model, const struct ur_exercise *x,
 		     const struct why *why)
@@ -595,7 +639,8 @@ const struct ur_conform_test *ur_conform_tests(void)
 	static const struct ur_conform_test tests[] = {
 		{ "tables", "name, hooks, options and counters are declared as they should be",
 		  test_tables },
-		{ "options", "every option takes the values that it says, and no others",
+		{ "options",
+		  "every option takes the values that it says, and no others, and is sound",
 		  test_options },
 		{ "determinism", "the same events twice, the same counts", test_determinism },
 		{ "fresh", "an instance after others counts as the first one did", test_fresh },
@@ -605,6 +650,9 @@ const struct ur_conform_test *ur_conform_tests(void)
 		  test_blocks },
 		{ "accounts", "counters never fall; what is out of sync is counted right",
 		  test_monotone },
+		{ "sound",
+		  "no vCPU reaches what its TLB could not hold; tables in sync are as the guest's",
+		  test_sound },
 		{ "strangers", "unknown events, and those that concern no model, change nothing",
 		  test_strangers },
 		{ "nonsense", "events that no guest would cause do no harm", test_nonsense },

@@ -60,6 +60,7 @@ enum {
 	OPTION_AS_BOOL,
 	NO_END,
 	BOOKS,
+	UNSOUND,
 };
 
 struct state {
@@ -183,7 +184,8 @@ static void table_written(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fr
 
 	if (++s->writes == 20 || FLAW == GLOBAL || FLAW == RANDOM || FLAW == FALLS)
 		misbehave(mmu);
-	um_write_frame(mmu, vcpu, frame, w, &rule);
+	if (FLAW != UNSOUND)
+		um_write_frame(mmu, vcpu, frame, w, &rule);
 }
 
 static void load_root(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)

@@ -190,6 +190,7 @@ found LIE accounts 'gave up: want_writable\(\) gave table 0x[0-9a-f]+ away while
 found OPTION_REFUSED options 'with limit=9, which its table allows: .*: 9 is too much'
 found NO_END accounts 'gave up: um_resync_begin\(\) without its um_resync_end\(\)'
 found BOOKS accounts 'bookkeeping is -8 bytes at event [0-9]+'
+found UNSOUND sound '[0-9]+ violations, the first: event [0-9]+ '
 found NO_OPTION determinism "refuses its defaults: the model asks for an option 'limits'"
 found OPTION_AS_BOOL determinism "refuses .*'limit' that is not in its table as of that type"
 holds "CRASH_LOADING: builds" build "$work/broken.so" "$plugins/broken.c" -DFLAW=CRASH_LOADING
