@@ -360,12 +360,26 @@ static void fault_mmio(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut
 		there = reach(mmu, vcpu, f, &d);
 }
 
+/* The recorded host filled its own shadow, whatever the model had. */
+static void host_filled(struct um_mmu *mmu, const struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	struct um_frame *table;
+
+	if (f->outcome == UT_OUT_REFLECTED || f->bottom != 1 || f->top < 2)
+		return;
+	table = um_frame_find(&um_shadow(mmu)->frames,
+			      (f->walk[1] & UT_PTE_FRAME) >> UM_FRAME_SHIFT);
+	if (table)
+		um_host_filled(table, f->gva, !(vcpu->cr4 & UT_CR4_PAE));
+}
+
 void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
 {
 	if (f->outcome == UT_OUT_MMIO) {
 		fault_mmio(mmu, vcpu, f);
 		return;
 	}
+	host_filled(mmu, vcpu, f);
 	if (!root_fits(mmu, vcpu, f)) {
 		mmu->count[UM_unmodelled_faults]++;
 		mmu->count[f->outcome == UT_OUT_REFLECTED ? UM_exit_reflect : UM_exit_fault]++;

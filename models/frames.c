@@ -111,6 +111,8 @@ void um_frame_forget(struct um_mmu *mmu, struct um_frame *frame)
 	free(frame->table);
 	frame->table = NULL;
 	frame->announced = false;
+	memset(frame->host_has, 0, sizeof(frame->host_has));
+	um_bounds_known(frame);
 }
 
 void um_frame_write(struct um_frame *frame, unsigned int offset, unsigned int size, uint64_t val)

@@ -311,6 +311,7 @@ static void on_write(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_w
 		return;
 	}
 	um_frame_write(frame, w->offset, w->size, w->val);
+	um_bounds_written(mmu, vcpu, frame, w);
 	announced = frame->announced;
 	frame->announced = false;
 	if (!frame->n_synced) {
@@ -325,9 +326,11 @@ static void on_write(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_w
 		}
 	}
 	mmu->count[UM_writes_emulated]++;
+	um_shadow(mmu)->writer = vcpu;
 	um_resync_begin(mmu, UM_CAUSE_write);
 	mmu->model->table_written(mmu, vcpu, frame, w);
 	um_resync_end(mmu);
+	um_shadow(mmu)->writer = NULL;
 }
 
 static void on_ad(struct um_mmu *mmu, const struct ut_ad *ad)
@@ -499,6 +502,14 @@ static void on_host_resync(struct um_mmu *mmu, const struct ut_event *e)
 		s->resync_until = e->time;
 }
 
+/* Is the event part of a run of writes by the guest's kernel? */
+static bool of_writes(const struct ut_event *e)
+{
+	if (e->kind == UT_FAULT)
+		return e->fault.outcome == UT_OUT_EMULATED && !(e->fault.error & UT_PF_USER);
+	return e->kind == UT_WRITE || e->kind == UT_PAGE_NEW;
+}
+
 static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 {
 	struct um_vcpu *vcpu = get_vcpu(um_shadow(mmu), e->vcpu);
@@ -507,6 +518,8 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 		return;
 	vcpu->resync_until = 0;
 	um_history_runs(vcpu);
+	if (!of_writes(e))
+		um_bounds_settle(mmu);
 	switch (e->kind) {
 	case UT_STATE:
 		on_state(mmu, vcpu, &e->state);
@@ -833,6 +846,7 @@ void um_mmu_destroy(struct um_mmu *mmu)
 	free(s->options);
 	um_frame_table_free(&s->frames);
 	um_frame_table_free(&s->large);
+	free(s->unsettled);
 	free(s->pages);
 	free(s->free_ids);
 	free(mmu->state);

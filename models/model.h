@@ -59,7 +59,7 @@
 	X(exit_invpcid, "INVPCID exits")                                                           \
 	X(exit_pv_flush, "paravirtual flush exits")                                                \
 	X(faults_spared, "recorded faults that this model does not take")                          \
-	X(refaults_max, "further faults that the trace cannot rule out (upper bound)")             \
+	X(refaults_max, "further exits that the trace cannot rule out (upper bound)")              \
 	X(writes, "guest writes to tables in the trace")                                           \
 	X(writes_emulated, "of these, emulated")                                                   \
 	X(writes_silent, "of these, not noticed when they happened")                               \
@@ -177,7 +177,19 @@ struct um_frame {
 	uint32_t n_pages;  /* of these, not direct */
 	uint32_t n_synced; /* of those, in sync: the frame is write-protected if not 0 */
 	uint32_t host_pages; /* non-direct shadow pages that the recorded host had of it */
-	bool announced;	     /* a fault of the next write to it was counted already */
+
+	/* What a trace cannot tell (bounds.c); words of a leaf table are a bit each. */
+	uint64_t
+		host_has[UM_ENTRIES / 64]; /* the host may have had them: using one left no trace */
+	uint64_t given_up[UM_ENTRIES / 64]; /* the model had them when it gave the table up */
+	uint32_t links_given_up;	    /* the same of an upper table, a number */
+	uint32_t run;			    /* writes in a row since the table may be back */
+	uint8_t group_words;		    /* of a leaf table: what one fault brings back */
+	bool by_flood;			    /* a flood detector gave it up */
+	bool returned;			    /* a use without a trace may have brought it back */
+	bool unsettled;			    /* on the list of those that will be asked about */
+
+	bool announced; /* a fault of the next write to it was counted already */
 };
 
 struct um_vcpu {

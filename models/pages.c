@@ -138,6 +138,7 @@ static struct um_page *create_page(struct um_mmu *mmu, struct um_vcpu *vcpu, str
 	account_page(mmu, page, 1);
 	if (!(role & UT_ROLE_DIRECT)) {
 		frame->n_pages++;
+		um_bounds_known(frame);
 		if (!mmu->model->no_protect) {
 			frame->n_synced++;
 			if (um_write_protect(mmu, frame))
@@ -347,33 +348,11 @@ void um_bury(struct um_mmu *mmu)
 	}
 }
 
-/*
- * The guest may have used entries again without the trace knowing, as the recorded host still had them.
- * The first fault in a group brings the whole group back, as all of it is present and accessed in the
- * guest's table; so there are at most as many such faults as groups, and above the leaves as entries,
- * each of which one fault links again. Entries that nobody ever used count as well: it is an upper
- * bound.
- */
-static void count_refaults(struct um_mmu *mmu, const struct um_page *page)
-{
-	if (ut_role_level(page->role) > 1) {
-		mmu->count[UM_refaults_max] += page->present;
-		return;
-	}
-	for (unsigned int i = 0; i < UM_ENTRIES; i += UM_PREFETCH_GROUP) {
-		uint64_t any = 0;
-
-		for (unsigned int n = i; n < i + UM_PREFETCH_GROUP; n++)
-			any |= page->spt[n];
-		mmu->count[UM_refaults_max] += any & UM_SPTE_P;
-	}
-}
-
 void um_zap_page(struct um_mmu *mmu, struct um_page *page, bool flood)
 {
 	if (page->gone)
 		return;
-	count_refaults(mmu, page);
+	um_bounds_given_up(mmu, page, flood);
 	mmu->count[UM_pages_zapped]++;
 	if (flood)
 		mmu->count[UM_pages_zapped_flood]++;

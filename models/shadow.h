@@ -41,6 +41,13 @@ struct um_shadow {
 	uint64_t visit;	 /* number of the last um_for_each_page() */
 	bool empty_tops; /* there may be tops that nothing hangs off any more */
 
+	/* bounds.c: tables given up during the run of writes under way */
+	struct um_frame **unsettled;
+	uint32_t n_unsettled, cap_unsettled;
+	const struct um_frame *written_last; /* during the run of writes under way */
+	const struct um_vcpu *written_by;
+	const struct um_vcpu *writer; /* of the write that is being emulated, or NULL */
+
 	bool failed;
 	char failure[256];
 
@@ -100,6 +107,15 @@ void um_bury(struct um_mmu *mmu);
 
 uint64_t um_leaf_bits(const struct um_page *page, uint64_t gpte, bool dirty);
 uint32_t um_narrowed(uint32_t mode, uint32_t access, uint64_t gpte);
+
+/* ---- bounds.c: what a trace cannot tell ---- */
+
+void um_host_filled(struct um_frame *frame, uint64_t gva, bool four_byte);
+void um_bounds_given_up(struct um_mmu *mmu, const struct um_page *page, bool flood);
+void um_bounds_written(struct um_mmu *mmu, const struct um_vcpu *vcpu, struct um_frame *frame,
+		       const struct ut_write *w);
+void um_bounds_known(struct um_frame *frame);
+void um_bounds_settle(struct um_mmu *mmu);
 
 /* ---- fault.c ---- */
 

@@ -88,7 +88,7 @@ static const struct pl_chart_kind kinds[] = {
 		.title = "Exits by cause",
 		.caption =
 			"Every exit from guest to host, by what caused it. The hatched end is the "
-			"further faults that the trace cannot rule out: the true figure lies "
+			"further exits that the trace cannot rule out: the true figure lies "
 			"between "
 			"the solid bar and its end.",
 		.applies = any_run,

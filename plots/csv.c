@@ -82,7 +82,7 @@ void pl_csv_exits(FILE *out, const struct pl_results *r, size_t trace)
 	fputs("model", out);
 	for (size_t g = 0; g < PL_EXIT_GROUPS; g++)
 		fprintf(out, ",%s", pl_exit_groups[g].name);
-	fputs(",further faults that the trace cannot rule out\n", out);
+	fputs(",further exits that the trace cannot rule out\n", out);
 	for_each_shown(r, trace, m) {
 		const struct pl_run *run = pl_run_of(r, trace, m);
 

@@ -884,7 +884,7 @@ static void put_trust(FILE *out, const struct pl_results *r)
 	element(out, "li", "",
 		"Accesses that the recorded host's shadow already satisfied are not in a trace. A "
 		"design "
-		"that drops more of its shadow than the host did would take further faults; how "
+		"that drops more of its shadow than the host did would take further exits; how "
 		"many at "
 		"most is the upper bound.");
 	element(out, "li", "",
