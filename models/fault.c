@@ -115,12 +115,26 @@ bool um_install_entry(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *
 		return false;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
 	gfn = um_gpte_gfn(page, index, gpte);
+	bits |= um_allowed(mmu, bits);
 	if ((bits & UM_SPTE_W) && !may_write(mmu, vcpu, gfn, false, true))
 		bits &= ~UM_SPTE_W;
 	um_set_leaf(mmu, page, index, bits | gfn << UM_FRAME_SHIFT | UM_SPTE_PREFETCH);
 	return true;
 }
 
+/* Would an entry be filled unasked? By what the table holds now. */
+static bool prefetchable(const struct um_page *page, unsigned int index)
+{
+	uint64_t gpte = page->frame->table ? um_gpte(page, index) : 0;
+
+	return (gpte & UT_PTE_P) && (gpte & UT_PTE_A);
+}
+
+/*
+ * The group of entries around one that was just filled, from its beginning to the first that is not
+ * present and accessed in the guest's table (FNAME(pte_prefetch) of Linux 6.1). Without prefetching each
+ * of them may have cost a fault of its own, of which a host that prefetches knows nothing.
+ */
 static void prefetch_around(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,
 			    unsigned int index)
 {
@@ -129,9 +143,12 @@ static void prefetch_around(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_
 	for (unsigned int i = first; i < first + UM_PREFETCH_GROUP; i++) {
 		if (page->spt[i] & UM_SPTE_P)
 			continue;
-		if (!um_install_entry(mmu, vcpu, page, i))
-			continue;
-		mmu->count[UM_entries_prefetched]++;
+		if (!prefetchable(page, i))
+			break;
+		if (mmu->no_prefetch)
+			mmu->count[UM_refaults_max]++;
+		else if (um_install_entry(mmu, vcpu, page, i))
+			mmu->count[UM_entries_prefetched]++;
 	}
 }
 
@@ -288,6 +305,7 @@ static enum fill fill(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_
 	bits = um_leaf_bits(d.page, gpte, dirty);
 	if (override)
 		bits = (bits | UM_SPTE_W | (access & UT_ROLE_EXEC ? 0 : UM_SPTE_NX)) & ~UM_SPTE_U;
+	bits |= um_allowed(mmu, bits);
 	if (um_relapsed(UM_RELAPSE_ENTRY_FIRST) && d.level == 1)
 		um_set_leaf(mmu, d.page, um_index(f->gva, 1), bits | gfn << UM_FRAME_SHIFT);
 	if ((bits & UM_SPTE_W) && d.level == 1 && !may_write(mmu, vcpu, gfn, write, false)) {

@@ -43,6 +43,7 @@
 #define UM_SPTE_A UT_PTE_A	      /* the trace shows that the guest used it */
 #define UM_SPTE_LEAF (1ull << 9)      /* maps memory: level 1, or a large page */
 #define UM_SPTE_PREFETCH (1ull << 10) /* filled without having been asked for */
+#define UM_SPTE_ALLOWED (1ull << 11)  /* with sync_keeps: W is allowed, granted or not */
 #define UM_SPTE_NX UT_PTE_NX
 #define UM_SPTE_FRAME UT_PTE_FRAME
 
@@ -132,10 +133,20 @@ struct um_model;
 /* An instance: one model on one shadow MMU with its own copy of the guest's tables. */
 struct um_mmu {
 	const struct um_model *model;
-	void *state;			/* the model's: state_bytes bytes, zeroed */
-	uint64_t *own;			/* the model's own counters, in the order of its table */
-	uint32_t unsync_now;		/* tables out of sync */
-	bool invlpg_free;		/* the model's: INVLPG does not exit now, see invlpg() */
+	void *state;	     /* the model's: state_bytes bytes, zeroed */
+	uint64_t *own;	     /* the model's own counters, in the order of its table */
+	uint32_t unsync_now; /* tables out of sync */
+	bool invlpg_free;    /* the model's: INVLPG does not exit now, see invlpg() */
+	/*
+	 * The model's, set by create(): a fault fills only its own entry (KVM before 2.6.37). The trace's
+	 * host fills up to 8, so faults on the others are missing there: counted in refaults_max.
+	 */
+	bool no_prefetch;
+	/*
+	 * The model's, set by create(): a sync leaves an entry alone that leads where the guest's does and
+	 * was filled with the same permissions (KVM since 6.4), also if it could be made writable by now.
+	 */
+	bool sync_keeps;
 	uint64_t count[UM_COUNTER_END]; /* last: grows without moving anything */
 };
 

@@ -105,6 +105,12 @@ void um_bury(struct um_mmu *mmu);
 
 /* ---- sync.c ---- */
 
+/* What an entry remembers of a permission that is allowed but may not be granted. */
+static inline uint64_t um_allowed(const struct um_mmu *mmu, uint64_t bits)
+{
+	return mmu->sync_keeps && (bits & UM_SPTE_W) ? UM_SPTE_ALLOWED : 0;
+}
+
 uint64_t um_leaf_bits(const struct um_page *page, uint64_t gpte, bool dirty);
 uint32_t um_narrowed(uint32_t mode, uint32_t access, uint64_t gpte);
 

@@ -102,6 +102,9 @@ static uint64_t synced_entry(const struct um_mmu *mmu, const struct um_page *pag
 	if (ut_role_level(page->role) > 1 && !(gpte & UT_PTE_PS))
 		return 0;
 	bits = um_leaf_bits(page, gpte, gpte & UT_PTE_D);
+	bits |= um_allowed(mmu, bits);
+	if (mmu->sync_keeps && !((bits ^ spte) & (UM_SPTE_ALLOWED | UM_SPTE_U | UM_SPTE_NX)))
+		return spte;
 	if ((bits & UM_SPTE_W) && !(spte & UM_SPTE_W) && !mmu->model->no_protect) {
 		/* A large page may hold a table that is not its first frame. */
 		if (ut_role_level(page->role) > 1 || !sync_may_write(mmu, um_spte_gfn(spte)))
@@ -126,8 +129,10 @@ static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 	uint64_t now = synced_entry(mmu, page, index);
 
 	mmu->count[UM_entries_compared]++;
-	if (now == spte)
+	if (!((now ^ spte) & ~UM_SPTE_ALLOWED)) {
+		page->spt[index] = now;
 		return keep_entry(mmu, page, index);
+	}
 	if (now) {
 		mmu->count[UM_entries_permission]++;
 		if (um_relapsed(UM_RELAPSE_W_TOGGLE))

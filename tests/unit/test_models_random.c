@@ -482,6 +482,23 @@ static void unsync_bitmap(void **state)
 	live_all("unsync-bitmap", false, options);
 }
 
+static void kvm(void **state)
+{
+	static const char *const options[] = { "version=2.6.28",
+					       "version=2.6.36",
+					       "version=6.1",
+					       "version=6.12",
+					       "version=2.6.28,old_prev_roots=yes",
+					       "version=2.6.36,old_prev_roots=yes,prev_roots=11",
+					       "version=6.1,prev_roots=0",
+					       "version=6.1,prev_roots=11",
+					       "version=6.12,prev_roots=1",
+					       NULL };
+
+	(void)state;
+	live_all("kvm", false, options);
+}
+
 static void virtual_tlb(void **state)
 {
 	static const char *const options[] = { "drop=pages",	  "drop=entries", "drop=hierarchy",
@@ -619,9 +636,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sync_on_write), cmocka_unit_test(oos_per_root),
-		cmocka_unit_test(unsync_bitmap), cmocka_unit_test(virtual_tlb),
-		cmocka_unit_test(prefault),	 cmocka_unit_test(ideal),
-		cmocka_unit_test(nonsense),
+		cmocka_unit_test(unsync_bitmap), cmocka_unit_test(kvm),
+		cmocka_unit_test(virtual_tlb),	 cmocka_unit_test(prefault),
+		cmocka_unit_test(ideal),	 cmocka_unit_test(nonsense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
