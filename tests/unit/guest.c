@@ -6,11 +6,20 @@
 #define KERNEL (UT_PTE_P | UT_PTE_W | UT_PTE_A | UT_PTE_D)
 #define DIRECT_INDEX 273 /* of GUEST_DIRECT_MAP in a root */
 
+void (*guest_observer)(struct um_mmu *mmu, const struct ut_event *e);
+
+void guest_event(struct guest *g, const struct ut_event *e)
+{
+	um_mmu_event(g->mmu, e);
+	if (guest_observer)
+		guest_observer(g->mmu, e);
+}
+
 static void emit(struct guest *g, unsigned int vcpu, struct ut_event *e)
 {
 	e->time = g->time += 100;
 	e->vcpu = (uint16_t)vcpu;
-	um_mmu_event(g->mmu, e);
+	guest_event(g, e);
 }
 
 static struct ut_event page_event(uint8_t kind, uint64_t gfn, unsigned int level)
@@ -95,6 +104,8 @@ void guest_init(struct guest *g, struct um_mmu *mmu, unsigned int roots, unsigne
 {
 	memset(g, 0, sizeof(*g));
 	g->mmu = mmu;
+	if (guest_observer)
+		guest_observer(mmu, NULL);
 	for (unsigned int r = 0; r < roots; r++)
 		guest_new_table(g, 4);
 	map_all(g, roots);

@@ -33,6 +33,11 @@ struct guest_walk {
 	uint64_t all; /* AND of the entries */
 };
 
+/* Told of each instance before its first event (NULL), and of each event after it. NULL: nobody is. */
+extern void (*guest_observer)(struct um_mmu *mmu, const struct ut_event *e);
+/* An event that none of the functions below makes. */
+void guest_event(struct guest *g, const struct ut_event *e);
+
 /* A guest with @roots address spaces that share one direct map of all its frames. */
 void guest_init(struct guest *g, struct um_mmu *mmu, unsigned int roots, unsigned int vcpus);
 uint64_t guest_root(const struct guest *g, unsigned int n);

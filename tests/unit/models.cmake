@@ -13,7 +13,8 @@ add_library(unsync-models-history STATIC ${sources} ${PROJECT_SOURCE_DIR}/models
 target_compile_definitions(unsync-models-history PRIVATE UNSYNC_BUILT_IN PUBLIC UNSYNC_HISTORY)
 target_link_libraries(unsync-models-history PUBLIC ${CMAKE_DL_LIBS})
 add_executable(test_models_history ${CMAKE_CURRENT_LIST_DIR}/test_models_history.c
-	${CMAKE_CURRENT_LIST_DIR}/guest.c ${CMAKE_CURRENT_LIST_DIR}/bed.c)
+	${CMAKE_CURRENT_LIST_DIR}/guest.c ${CMAKE_CURRENT_LIST_DIR}/bed.c
+	${PROJECT_SOURCE_DIR}/replay/oracle.c ${PROJECT_SOURCE_DIR}/replay/guest.c)
 target_link_libraries(test_models_history
 	PRIVATE unsync-models-history unsync-trace PkgConfig::CMOCKA)
 add_test(NAME unit.models_history COMMAND test_models_history)

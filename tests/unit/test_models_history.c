@@ -18,6 +18,7 @@
 #include "models/history.h"
 #include "models/marks.h"
 #include "models/shadow.h"
+#include "replay/oracle.h"
 
 #define MODEL "unsync-bitmap"
 #define READ_ONLY (BED_USER & ~UT_PTE_W)
@@ -25,14 +26,59 @@
 #define TABLE_REGION (1ull << 21)
 #define UPPER_REGION (1ull << 30)
 
-/* Each scenario tells whether it ended badly. */
-static void once_wrong(enum um_relapse what, bool (*ends_badly)(void))
+/* ---- the oracle looks on ---- */
+
+static struct ur_oracle *oracle;
+
+static void oracle_looks(struct um_mmu *mmu, const struct ut_event *e)
 {
+	if (!e) {
+		oracle = ur_oracle_create(mmu, 1);
+		assert_non_null(oracle);
+	} else {
+		assert_int_equal(ur_oracle_event(oracle, e), 0);
+	}
+}
+
+/* The end of a scenario's guest, and how often the oracle objected. */
+static uint64_t end(struct bed *b)
+{
+	struct ur_verified v = { 0 };
+
+	assert_int_equal(ur_oracle_finish(oracle, &v), 0);
+	ur_verified_free(&v);
+	bed_lift(b);
+	return v.violations;
+}
+
+/* How a scenario ended. */
+struct ending {
+	bool bad; /* as the scenario itself sees it */
+	uint64_t objections;
+};
+
+/*
+ * In a model some mistakes break neither the TLB contract nor the structure: they cost, or there is nobody
+ * to suffer. Those the oracle need not see.
+ */
+enum seen { UNSEEN_BY_ORACLE, SEEN_BY_ORACLE };
+
+static void once_wrong(enum um_relapse what, struct ending (*scenario)(void), enum seen seen)
+{
+	struct ending now, then;
+
+	guest_observer = oracle_looks;
 	um_relapse(UM_RELAPSE_NONE);
-	assert_false(ends_badly());
+	now = scenario();
 	um_relapse(what);
-	assert_true(ends_badly());
+	then = scenario();
 	um_relapse(UM_RELAPSE_NONE);
+	guest_observer = NULL;
+	assert_false(now.bad);
+	assert_int_equal(now.objections, 0);
+	assert_true(then.bad);
+	if (seen == SEEN_BY_ORACLE)
+		assert_true(then.objections > 0);
 }
 
 /* ---- what must never be ---- */
@@ -95,7 +141,7 @@ static bool parent_unknown(const struct bed *b)
  * An entry that maps the table itself becomes writable in the sync of that table, as this does not yet
  * count as in step: then it is in step and writable.
  */
-static bool maps_itself(void)
+static struct ending maps_itself(void)
 {
 	struct bed b;
 	bool bad;
@@ -108,18 +154,17 @@ static bool maps_itself(void)
 	bed_switch(&b, 0);
 	assert_int_equal(bed_count(&b, UM_tables_synced), 1);
 	bad = writable_in_step(&b, b.l1);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_1_table_that_maps_itself(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_SELF_MAP, maps_itself);
+	once_wrong(UM_RELAPSE_SELF_MAP, maps_itself, SEEN_BY_ORACLE);
 }
 
 /* The same with two tables in one batch: the first makes the second writable, which is synced then. */
-static bool map_each_other(void)
+static struct ending map_each_other(void)
 {
 	struct bed b;
 	uint64_t other;
@@ -138,14 +183,13 @@ static bool map_each_other(void)
 	bed_switch(&b, 0);
 	assert_int_equal(bed_count(&b, UM_tables_synced), 2);
 	bad = writable_in_step(&b, b.l1) || writable_in_step(&b, other);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_2_tables_that_map_each_other(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_MUTUAL_MAP, map_each_other);
+	once_wrong(UM_RELAPSE_MUTUAL_MAP, map_each_other, SEEN_BY_ORACLE);
 }
 
 /*
@@ -153,7 +197,7 @@ static void bug_2_tables_that_map_each_other(void **state)
  * can have cached anything of the new place. KVM linked the parent at once and asked for a sync before
  * this vCPU's next entry, too late for another on the same tables. Here the sync is left out.
  */
-static bool hung_where_nothing_was(void)
+static struct ending hung_where_nothing_was(void)
 {
 	struct bed b;
 	bool bad;
@@ -164,14 +208,13 @@ static bool hung_where_nothing_was(void)
 	guest_write(&b.g, 0, b.l3, 1, b.l2 << 12 | BED_USER);
 	bed_read(&b, bed_va(1) + UPPER_REGION);
 	bad = stale(&b, BED_VA + UPPER_REGION);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_3_parent_linked_before_its_children_are_synced(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_LINK_FIRST, hung_where_nothing_was);
+	once_wrong(UM_RELAPSE_LINK_FIRST, hung_where_nothing_was, SEEN_BY_ORACLE);
 }
 
 /* ---- 4 to 7: what entries and pointers lead to ---- */
@@ -181,7 +224,7 @@ static void bug_3_parent_linked_before_its_children_are_synced(void **state)
  * the parent pointer in it. Events here are not torn apart, so the pointer is left by dropping a link;
  * what follows is the same: the page's end clears an entry that meanwhile leads to another.
  */
-static bool pointer_outlives_link(void)
+static struct ending pointer_outlives_link(void)
 {
 	struct bed b;
 	uint64_t other;
@@ -195,14 +238,13 @@ static bool pointer_outlives_link(void)
 	bed_read(&b, BED_VA);
 	guest_zap(&b.g, b.l1);
 	bad = parent_unknown(&b);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_4_unreachable_page_keeps_a_parent(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_STALE_PARENT, pointer_outlives_link);
+	once_wrong(UM_RELAPSE_STALE_PARENT, pointer_outlives_link, SEEN_BY_ORACLE);
 }
 
 #define LARGE_ENTRY 20
@@ -221,7 +263,7 @@ static void fault_large(struct bed *b, uint64_t l3, uint64_t l2)
 	e.fault.walk[3] = *guest_entry(&b->g, guest_root(&b->g, 1), 0);
 	e.fault.walk[2] = *guest_entry(&b->g, l3, 0);
 	e.fault.walk[1] = *guest_entry(&b->g, l2, LARGE_ENTRY);
-	um_mmu_event(b->g.mmu, &e);
+	guest_event(&b->g, &e);
 }
 
 /*
@@ -229,7 +271,7 @@ static void fault_large(struct bed *b, uint64_t l3, uint64_t l2)
  * below it. KVM read guest memory as if it were a shadow page; here the frame number is taken for that
  * of a page, and to be that of one it must be 0, the number of the first page that was made.
  */
-static bool walk_enters_large_page(void)
+static struct ending walk_enters_large_page(void)
 {
 	uint64_t l2, leaf, fixed;
 	struct bed b;
@@ -253,14 +295,13 @@ static bool walk_enters_large_page(void)
 	bad = bed_count(&b, UM_entries_fixed) > fixed;
 	bed_switch(&b, 1);
 	assert_int_equal(bed_count(&b, UM_tables_synced), bad);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_5_walk_below_a_large_entry(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_LARGE_ENTRY, walk_enters_large_page);
+	once_wrong(UM_RELAPSE_LARGE_ENTRY, walk_enters_large_page, UNSEEN_BY_ORACLE);
 }
 
 /*
@@ -268,7 +309,7 @@ static void bug_5_walk_below_a_large_entry(void **state)
  * dirty pages. There are none here; what is kept is who maps a frame writable, and what is lost is that
  * the frame, when it becomes a table, must be protected there.
  */
-static bool grant_goes_unnoticed(void)
+static struct ending grant_goes_unnoticed(void)
 {
 	struct bed b;
 	uint64_t table;
@@ -284,14 +325,13 @@ static bool grant_goes_unnoticed(void)
 	guest_write(&b.g, 0, b.l2, BED_ENTRY + 1, table << 12 | BED_USER);
 	bed_read(&b, BED_VA + TABLE_REGION);
 	bad = writable_in_step(&b, table);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_6_write_permission_toggled_in_a_sync(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_W_TOGGLE, grant_goes_unnoticed);
+	once_wrong(UM_RELAPSE_W_TOGGLE, grant_goes_unnoticed, SEEN_BY_ORACLE);
 }
 
 /*
@@ -299,7 +339,7 @@ static void bug_6_write_permission_toggled_in_a_sync(void **state)
  * the shadow another vCPU faults: its walk follows the new entry, the shadow still has the old link, and
  * what the new table holds is filled into the shadow of the old one, where other roots find it.
  */
-static bool filled_by_old_link(void)
+static struct ending filled_by_old_link(void)
 {
 	struct bed b;
 	uint64_t other;
@@ -316,14 +356,13 @@ static bool filled_by_old_link(void)
 	bed_switch(&b, 1);
 	bed_read(&b, BED_VA);
 	bad = stale(&b, bed_va(12));
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_7_link_taken_though_it_leads_elsewhere(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_KEEP_LINK, filled_by_old_link);
+	once_wrong(UM_RELAPSE_KEEP_LINK, filled_by_old_link, SEEN_BY_ORACLE);
 }
 
 /* ---- 8: order ---- */
@@ -346,7 +385,7 @@ static void entry_appears(struct um_mmu *mmu, struct um_page *page, unsigned int
  * KVM's stores were in order in the program, and barriers keep them so for others. Here it is the order in
  * the program that is turned round, and the other vCPU looks on from a hook.
  */
-static bool entry_before_marks(void)
+static struct ending entry_before_marks(void)
 {
 	struct um_model watched = *um_model_find(MODEL);
 	struct bed b;
@@ -358,14 +397,13 @@ static bool entry_before_marks(void)
 	seen_too_early = false;
 	bed_set(&b, 0, 0);
 	assert_int_equal(b.g.mmu->unsync_now, 1);
-	bed_lift(&b);
-	return seen_too_early;
+	return (struct ending){ seen_too_early, end(&b) };
 }
 
 static void bug_8_entry_writable_before_the_marks(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_ENTRY_FIRST, entry_before_marks);
+	once_wrong(UM_RELAPSE_ENTRY_FIRST, entry_before_marks, UNSEEN_BY_ORACLE);
 }
 
 /* ---- 9: 32-bit guests ---- */
@@ -375,7 +413,7 @@ static void bug_8_entry_writable_before_the_marks(void **state)
 #define NARROW_VA 0x80a05000ull /* entry 517 of the table: in its second half */
 #define NARROW_ROLE (UT_ROLE_ACCESS | UT_ROLE_CR0_WP | UT_ROLE_4BYTE)
 
-static void narrow_table(struct um_mmu *mmu, uint64_t gfn, uint32_t role,
+static void narrow_table(struct guest *g, uint64_t gfn, uint32_t role,
 			 const struct ut_entry *entries, uint16_t n)
 {
 	struct ut_event e = { .kind = UT_PAGE_NEW,
@@ -385,11 +423,11 @@ static void narrow_table(struct um_mmu *mmu, uint64_t gfn, uint32_t role,
 					.n = n,
 					.entries = entries } };
 
-	um_mmu_event(mmu, &e);
+	guest_event(g, &e);
 }
 
 /* A 32-bit guest of one directory and one table, whose entries are numbered frames. */
-static void narrow_guest(struct um_mmu *mmu)
+static void narrow_guest(struct guest *g)
 {
 	static struct ut_entry entries[UM_ENTRIES];
 	struct ut_entry directory = { NARROW_VA >> 23, NARROW_TABLE << 12 | BED_USER };
@@ -402,14 +440,14 @@ static void narrow_guest(struct um_mmu *mmu)
 		entries[i] = (struct ut_entry){ (uint16_t)i, ((2 * i) << 12 | BED_USER) |
 								     ((2 * i + 1) << 12 | BED_USER)
 									     << 32 };
-	um_mmu_event(mmu, &e);
+	guest_event(g, &e);
 	for (unsigned int q = 0; q < 4; q++)
-		narrow_table(mmu, NARROW_ROOT, 2 | um_quadrant(q), &directory, 1);
+		narrow_table(g, NARROW_ROOT, 2 | um_quadrant(q), &directory, 1);
 	for (unsigned int q = 0; q < 2; q++)
-		narrow_table(mmu, NARROW_TABLE, 1 | um_quadrant(q), entries, UM_ENTRIES);
+		narrow_table(g, NARROW_TABLE, 1 | um_quadrant(q), entries, UM_ENTRIES);
 }
 
-static void narrow_access(struct um_mmu *mmu)
+static void narrow_access(struct guest *g)
 {
 	struct ut_event e = { .kind = UT_FAULT,
 			      .fault = { .gva = NARROW_VA,
@@ -421,11 +459,11 @@ static void narrow_access(struct um_mmu *mmu)
 
 	e.fault.walk[1] = NARROW_TABLE << 12 | BED_USER;
 	e.fault.walk[0] = 517ull << 12 | BED_USER;
-	um_mmu_event(mmu, &e);
+	guest_event(g, &e);
 }
 
 /* INVLPG in the second half of a table reads the entry of the first. */
-static bool invlpg_in_wrong_half(void)
+static struct ending invlpg_in_wrong_half(void)
 {
 	struct ut_event write = { .kind = UT_WRITE,
 				  .write = { .gfn = NARROW_TABLE,
@@ -434,35 +472,32 @@ static bool invlpg_in_wrong_half(void)
 					     .how = UT_HOW_TRAPPED,
 					     .val = FRESH << 12 | BED_USER } };
 	struct ut_event invlpg = { .kind = UT_INVLPG, .invlpg = { .gva = NARROW_VA } };
-	char error[256];
-	struct um_mmu *mmu = um_mmu_create(um_model_find(MODEL), NULL, error, sizeof(error));
 	const struct um_page *page;
 	unsigned int index;
+	struct bed b;
 	bool bad;
 
-	assert_non_null(mmu);
-	narrow_guest(mmu);
-	narrow_access(mmu);
-	um_mmu_event(mmu, &write);
-	assert_int_equal(mmu->unsync_now, 1);
-	um_mmu_event(mmu, &invlpg);
-	page = um_leaf_of(mmu, um_vcpu_at(mmu, 0)->root, NARROW_VA, &index);
+	bed_lay(&b, MODEL, NULL, 1);
+	narrow_guest(&b.g);
+	narrow_access(&b.g);
+	guest_event(&b.g, &write);
+	assert_int_equal(b.g.mmu->unsync_now, 1);
+	guest_event(&b.g, &invlpg);
+	page = um_leaf_of(b.g.mmu, um_vcpu_at(b.g.mmu, 0)->root, NARROW_VA, &index);
 	assert_non_null(page);
 	bad = um_spte_gfn(page->spt[index]) != FRESH;
-	assert_null(um_mmu_failure(mmu));
-	um_mmu_destroy(mmu);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_9_invlpg_without_the_quadrant(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_QUADRANT, invlpg_in_wrong_half);
+	once_wrong(UM_RELAPSE_QUADRANT, invlpg_in_wrong_half, SEEN_BY_ORACLE);
 }
 
 /* ---- 10 to 13: flushes, modes, marks ---- */
 
-static bool flushed_by_hypercall(void)
+static struct ending flushed_by_hypercall(void)
 {
 	struct ut_event e = { .kind = UT_PV_FLUSH };
 	struct bed b;
@@ -471,16 +506,15 @@ static bool flushed_by_hypercall(void)
 	bed_lay(&b, MODEL, NULL, 1);
 	bed_read(&b, BED_VA);
 	bed_set(&b, 0, FRESH << 12 | BED_USER);
-	um_mmu_event(b.g.mmu, &e);
+	guest_event(&b.g, &e);
 	bad = stale(&b, BED_VA);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_10_paravirtual_flush_does_not_sync(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_PV_FLUSH, flushed_by_hypercall);
+	once_wrong(UM_RELAPSE_PV_FLUSH, flushed_by_hypercall, SEEN_BY_ORACLE);
 }
 
 /*
@@ -488,7 +522,7 @@ static void bug_10_paravirtual_flush_does_not_sync(void **state)
  * sync: with one role only it is synced first. By the mode of that vCPU, its entries lose no-execute.
  * (2.6.28 gave up a page of another mode instead; here a page is synced by the mode in its role.)
  */
-static bool synced_in_other_mode(void)
+static struct ending synced_in_other_mode(void)
 {
 	struct ut_event e = { .kind = UT_STATE, .vcpu = 1 };
 	struct bed b;
@@ -499,7 +533,7 @@ static bool synced_in_other_mode(void)
 				     .cr3 = b.g.cr3[1],
 				     .cr4 = b.g.cr4[1],
 				     .efer = UT_EFER_LME | UT_EFER_LMA };
-	um_mmu_event(b.g.mmu, &e);
+	guest_event(&b.g, &e);
 	*guest_entry(&b.g, b.l1, 0) |= UT_PTE_NX;
 	bed_read(&b, BED_VA);
 	bed_set(&b, 9, 0);
@@ -508,14 +542,13 @@ static bool synced_in_other_mode(void)
 	assert_int_equal(b.g.mmu->unsync_now, 0);
 	assert_true(bed_read(&b, BED_VA));
 	bad = guest_access(&b.g, 0, BED_VA, UT_PF_USER | UT_PF_FETCH);
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_11_sync_in_a_mode_that_is_not_the_page_s(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_ROLE, synced_in_other_mode);
+	once_wrong(UM_RELAPSE_ROLE, synced_in_other_mode, SEEN_BY_ORACLE);
 }
 
 /*
@@ -523,7 +556,7 @@ static void bug_11_sync_in_a_mode_that_is_not_the_page_s(void **state)
  * the other's mark leads to nothing from then on. If it stays, each later sync of that root searches in
  * vain.
  */
-static bool searched_for_ever(void)
+static struct ending searched_for_ever(void)
 {
 	struct bed b;
 	uint64_t l3, nodes;
@@ -543,14 +576,13 @@ static bool searched_for_ever(void)
 	nodes = bed_count(&b, UM_nodes_visited);
 	bed_switch(&b, 0);
 	bad = bed_count(&b, UM_nodes_visited) > nodes;
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_12_mark_that_leads_to_nothing_stays(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_STALE_MARK, searched_for_ever);
+	once_wrong(UM_RELAPSE_STALE_MARK, searched_for_ever, UNSEEN_BY_ORACLE);
 }
 
 #define DIRECT_MAP_TABLE (GUEST_FIRST_TABLE + 4)
@@ -560,7 +592,7 @@ static void bug_12_mark_that_leads_to_nothing_stays(void **state)
  * entry that maps it any more, and did not flush. The host's side is not in a model: that the sync counts
  * a flush of its own is. (The direct map goes first, so that the write protection has nothing to flush for.)
  */
-static bool dropped_without_flush(void)
+static struct ending dropped_without_flush(void)
 {
 	struct bed b;
 	uint64_t flushes;
@@ -574,14 +606,13 @@ static bool dropped_without_flush(void)
 	bed_switch(&b, 0);
 	assert_int_equal(bed_count(&b, UM_entries_dropped), 1);
 	bad = bed_count(&b, UM_flush_remote) == flushes;
-	bed_lift(&b);
-	return bad;
+	return (struct ending){ bad, end(&b) };
 }
 
 static void bug_13_sync_drops_entries_without_a_flush(void **state)
 {
 	(void)state;
-	once_wrong(UM_RELAPSE_NO_FLUSH, dropped_without_flush);
+	once_wrong(UM_RELAPSE_NO_FLUSH, dropped_without_flush, UNSEEN_BY_ORACLE);
 }
 
 int main(void)
