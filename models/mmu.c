@@ -409,8 +409,8 @@ static void on_page_new(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct u
 }
 
 /*
- * Is it the page that the recorded host means? Hosts before 2022 said nothing of a narrow table that a
- * direct page does not have.
+ * Is it the page that the recorded host means? Of a direct page no trace tells the size of the entries that
+ * its table would have, nor do all hosts tell the quadrant.
  */
 static bool is_recorded(const struct um_page *page, uint32_t role)
 {

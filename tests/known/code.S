@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the mini guest executes: reads operations and does them, one after the other. Runs at any
- * address; the monitor (guest.c) sets the registers:
+ * address; the monitor (vm.c) sets the registers:
  *
  *	r15	this vCPU's number
  *	r14	the array of operations
@@ -147,5 +147,158 @@ do_invpcid:
 	invpcid	KNOWN_OP_VALUE(%rbx), %rax
 	jmp	next
 known_code_end:
+
+/* ---- the same in 32 bits, for both entry sizes: always at this address ---- */
+
+#define BASE32 (KNOWN_DIRECT_32 + KNOWN_CODE)
+
+	.code32
+	.balign 16
+	.globl known_code32, known_code32_end, known_code32_fault, known_code32_trap
+
+known_code32:
+	mov	KNOWN_RUN_TURN(%ebp), %esi
+	mov	KNOWN_TURN_NEXT(%esi), %ebx
+	shl	$KNOWN_OP_SHIFT, %ebx
+	add	KNOWN_RUN_OPS(%ebp), %ebx
+	mov	KNOWN_RUN_VCPU(%ebp), %eax
+	cmp	%al, KNOWN_OP_VCPU(%ebx)
+	je	1f
+	pause
+	jmp	known_code32
+1:
+	movzbl	(%ebx), %ecx
+	mov	KNOWN_OP_GVA(%ebx), %edi
+	mov	KNOWN_OP_VALUE(%ebx), %eax
+	mov	KNOWN_OP_EXTRA(%ebx), %edx
+	jmp	*(table32 - known_code32 + BASE32)(,%ecx,4)
+
+next32:
+	mov	KNOWN_RUN_TURN(%ebp), %esi
+	incl	KNOWN_TURN_NEXT(%esi)
+	jmp	known_code32
+
+known_code32_fault:
+	mov	%ebp, %esp
+	mov	KNOWN_RUN_TURN(%ebp), %esi
+	incl	KNOWN_TURN_FAULTS(%esi)
+	jmp	next32
+
+known_code32_trap:
+	out	%al, $KNOWN_PORT_TRAP
+	jmp	known_code32_trap
+
+	.balign 4
+table32:
+	.long	next32 - known_code32 + BASE32
+	.long	end32 - known_code32 + BASE32
+	.long	read32 - known_code32 + BASE32
+	.long	write1_32 - known_code32 + BASE32
+	.long	write2_32 - known_code32 + BASE32
+	.long	write4_32 - known_code32 + BASE32
+	.long	known_code32_trap - known_code32 + BASE32
+	.long	movs32 - known_code32 + BASE32
+	.long	stos32 - known_code32 + BASE32
+	.long	xchg32 - known_code32 + BASE32
+	.long	cmpxchg32 - known_code32 + BASE32
+	.long	cmpxchg_fail32 - known_code32 + BASE32
+	.long	or32 - known_code32 + BASE32
+	.long	and32 - known_code32 + BASE32
+	.long	bts32 - known_code32 + BASE32
+	.long	btr32 - known_code32 + BASE32
+	.long	xor32 - known_code32 + BASE32
+	.long	cr0_32 - known_code32 + BASE32
+	.long	cr3_32 - known_code32 + BASE32
+	.long	cr4_32 - known_code32 + BASE32
+	.long	invlpg32 - known_code32 + BASE32
+	.long	known_code32_trap - known_code32 + BASE32
+
+end32:
+	mov	KNOWN_RUN_TURN(%ebp), %esi
+	incl	KNOWN_TURN_NEXT(%esi)
+	out	%al, $KNOWN_PORT_END
+	jmp	known_code32
+read32:
+	mov	(%edi), %eax
+	jmp	next32
+write1_32:
+	mov	%al, (%edi)
+	jmp	next32
+write2_32:
+	mov	%ax, (%edi)
+	jmp	next32
+write4_32:
+	mov	%eax, (%edi)
+	jmp	next32
+movs32:
+	lea	KNOWN_OP_VALUE(%ebx), %esi
+	movsl
+	jmp	next32
+stos32:
+	mov	%edx, %ecx
+	rep stosl
+	jmp	next32
+xchg32:
+	xchg	%eax, (%edi)
+	jmp	next32
+cmpxchg32:
+	cmpw	$8, KNOWN_OP_TYPE(%ebx)
+	je	1f
+	mov	%eax, %edx
+	mov	(%edi), %eax
+	lock cmpxchg %edx, (%edi)
+	jmp	next32
+1:
+	mov	KNOWN_OP_VALUE+4(%ebx), %ecx
+	mov	%eax, %ebx
+	mov	(%edi), %eax
+	mov	4(%edi), %edx
+	lock cmpxchg8b (%edi)
+	jmp	next32
+cmpxchg_fail32:
+	cmpw	$8, KNOWN_OP_TYPE(%ebx)
+	je	1f
+	mov	%eax, %edx
+	mov	(%edi), %eax
+	not	%eax
+	lock cmpxchg %edx, (%edi)
+	jmp	next32
+1:
+	mov	KNOWN_OP_VALUE+4(%ebx), %ecx
+	mov	%eax, %ebx
+	mov	(%edi), %eax
+	mov	4(%edi), %edx
+	not	%eax
+	lock cmpxchg8b (%edi)
+	jmp	next32
+or32:
+	lock or	%eax, (%edi)
+	jmp	next32
+and32:
+	lock and %eax, (%edi)
+	jmp	next32
+bts32:
+	lock bts %eax, (%edi)
+	jmp	next32
+btr32:
+	lock btr %eax, (%edi)
+	jmp	next32
+xor32:
+	xor	%eax, (%edi)
+	jmp	next32
+cr0_32:
+	mov	%eax, %cr0
+	jmp	next32
+cr3_32:
+	mov	%eax, %cr3
+	jmp	next32
+cr4_32:
+	mov	%eax, %cr4
+	jmp	next32
+invlpg32:
+	invlpg	(%edi)
+	jmp	next32
+known_code32_end:
+	.code64
 
 	.section .note.GNU-stack, "", @progbits

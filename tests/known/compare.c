@@ -12,7 +12,6 @@
 #define MAX_AD 64
 #define MAX_CHOICES 16
 #define MAX_TRIES 64
-#define LEVELS 4
 #define NOT_YET SIZE_MAX
 #define EXIT_SVM_PF 0x4e
 
@@ -26,6 +25,7 @@ struct page {
 	uint64_t gfn;
 	uint32_t role;
 	bool alive, unsync;
+	size_t made;  /* number of the event that told so */
 	uint16_t by;  /* the vCPU that made it, or brought it back into sync */
 	size_t since; /* by then: number of the event that ends that group */
 };
@@ -42,6 +42,7 @@ struct cpu {
 	bool in_fault;	    /* the events that come belong to a fault, and the script is there */
 	size_t closed;	    /* number of its last closing event, plus one */
 	unsigned int syncs; /* since then */
+	unsigned int slot;  /* of the top entry that is loaded next */
 	struct ad ad[MAX_AD];
 	unsigned int n_ad;
 	unsigned long faults;
@@ -129,7 +130,7 @@ static void do_step(struct comparison *c, const struct machine_step *step)
 	unsigned int lane = lane_of(c, step->op->vcpu);
 
 	machine_do(&c->m, step);
-	if (++c->part[lane] >= machine_steps(step->op))
+	if (++c->part[lane] >= machine_steps(&c->m, step->op))
 		next_op(c, lane);
 }
 
@@ -237,7 +238,7 @@ static bool is_true(struct comparison *c, unsigned int lane, int frame, const ui
 		if (step.access && step.walk.fault)
 			return false;
 		machine_do(&c->trial, &step);
-		if (++part >= machine_steps(step.op)) {
+		if (++part >= machine_steps(&c->m, step.op)) {
 			part = 0;
 			op++;
 		}
@@ -259,10 +260,13 @@ static int differ_table(struct comparison *c, int frame, unsigned int i)
 static int check_view(struct comparison *c, unsigned int vcpu, int frame)
 {
 	unsigned int lane = lane_of(c, vcpu < VM_VCPUS ? vcpu : 0);
+	unsigned int i = find_difference(c, lane, c->m.word[frame], c->view[frame]);
+	/* During a fault the guest is where the fault shows it to be, and no further. */
+	bool stands = vcpu < VM_VCPUS && c->cpu[vcpu].in_fault;
 
-	if (is_true(c, lane, frame, c->view[frame]))
+	if (i == 512 || (!stands && is_true(c, lane, frame, c->view[frame])))
 		return 0;
-	return differ_table(c, frame, find_difference(c, lane, c->m.word[frame], c->view[frame]));
+	return differ_table(c, frame, i);
 }
 
 static bool is_over(const struct comparison *c)
@@ -298,9 +302,11 @@ static int check_tables(struct comparison *c, unsigned int vcpu)
 
 /* ---- faults ---- */
 
-static bool is_own(uint64_t gva)
+static bool is_own(const struct comparison *c, uint64_t gva)
 {
-	return gva >= KNOWN_DIRECT + KNOWN_CODE && gva < KNOWN_DIRECT + (KNOWN_POOL_FRAME << 12);
+	uint64_t direct = c->s->paging->direct;
+
+	return gva >= direct + KNOWN_CODE && gva < direct + (KNOWN_POOL_FRAME << 12);
 }
 
 /* The CPU says "write" for all of these but the plain load of CMPXCHG; an emulator need not. */
@@ -318,7 +324,7 @@ static bool may_fault(const struct comparison *c, const struct ut_event *e)
 
 	if (!op || op->vcpu != e->vcpu || e->fault.error & (UT_PF_USER | UT_PF_FETCH))
 		return false;
-	for (unsigned int part = c->part[lane]; part < machine_steps(op); part++) {
+	for (unsigned int part = c->part[lane]; part < machine_steps(&c->m, op); part++) {
 		struct machine_step step = machine_look(&c->m, op, part);
 
 		if (!step.access || step.walk.gva != e->fault.gva)
@@ -347,13 +353,18 @@ static const char *check_walk(const struct comparison *c, const struct ut_event 
 	bool write = e->fault.error & UT_PF_WRITE;
 	struct machine_walk w = machine_walk(&c->m, e->vcpu, e->fault.gva, write);
 
-	if (e->fault.top != LEVELS)
+	unsigned int levels = c->s->paging->levels;
+
+	if (e->fault.top != levels)
 		return "the walk does not begin at the root";
 	if (e->fault.bottom != w.bottom)
 		return "the walk ends at another level";
-	for (unsigned int level = LEVELS; level >= w.bottom; level--) {
-		uint64_t free = ahead ? MACHINE_AD : set_by_host(&c->cpu[e->vcpu], w.at[level - 1]);
+	for (unsigned int level = levels; level >= w.bottom; level--) {
+		uint64_t free = ahead ? UT_PTE_A | UT_PTE_D
+				      : set_by_host(&c->cpu[e->vcpu], w.at[level - 1]);
 
+		if (level > machine_top(&c->m))
+			free = 0;
 		if ((e->fault.walk[level - 1] ^ w.entry[level - 1]) & ~free)
 			return "the walk read an entry that is not in the table";
 	}
@@ -369,7 +380,7 @@ static int go_to_fault(struct comparison *c, const struct ut_event *e)
 {
 	const char *why = "no operation of the script causes this page fault", *wrong;
 
-	if (is_own(e->fault.gva)) {
+	if (is_own(c, e->fault.gva)) {
 		wrong = check_walk(c, e, true);
 		return wrong ? differ(c, "interpreter: %s", wrong) : 0;
 	}
@@ -391,7 +402,7 @@ static const char *check_bits(const struct comparison *c, const struct ut_event 
 	bool write = e->fault.error & UT_PF_WRITE;
 	struct machine_walk w = machine_walk(&c->m, e->vcpu, e->fault.gva, write);
 
-	for (unsigned int level = LEVELS; level >= w.bottom; level--) {
+	for (unsigned int level = machine_top(&c->m); level >= w.bottom; level--) {
 		if (!(w.entry[level - 1] & UT_PTE_A))
 			return "an entry of the walk was never marked accessed";
 	}
@@ -415,13 +426,14 @@ static const char *check_map_level(const struct ut_event *e)
 static void count_walk(struct comparison *c, const struct ut_event *e)
 {
 	struct machine_walk w = machine_walk(&c->m, e->vcpu, e->fault.gva, false);
-	uint64_t root = w.at[LEVELS - 1] >> 12;
+	unsigned int top = machine_top(&c->m);
+	uint64_t root = w.at[top - 1] >> 12;
 	bool loop = false;
 
-	for (unsigned int level = LEVELS - 1; level >= w.bottom; level--) {
+	for (unsigned int level = top - 1; level && level >= w.bottom; level--) {
 		int frame = machine_index(w.at[level - 1] >> 12);
 
-		for (unsigned int above = LEVELS; above > level; above--)
+		for (unsigned int above = top; above > level; above--)
 			loop |= w.at[above - 1] >> 12 == w.at[level - 1] >> 12;
 		if (frame < 0)
 			continue;
@@ -447,7 +459,7 @@ static int take_fault(struct comparison *c, const struct ut_event *e)
 		wrong = check_bits(c, e);
 	if (wrong)
 		return differ(c, "%s", wrong);
-	if (is_own(e->fault.gva)) {
+	if (is_own(c, e->fault.gva)) {
 		if (e->fault.outcome == UT_OUT_EMULATED || e->fault.outcome == UT_OUT_MMIO)
 			return differ(c, "the interpreter's memory is no table");
 		return 0;
@@ -475,6 +487,18 @@ static struct page *find_page(struct comparison *c, const struct ut_event *e)
 	return NULL;
 }
 
+/* Which part of a table of 1024 entries a shadow page of 512 is that an address leads through. */
+static uint32_t quadrant_of(uint64_t gva, unsigned int level)
+{
+	return level > 1 ? gva >> 30 & 3 : gva >> 21 & 1;
+}
+
+/* A root, which needs no fault to be made or found. */
+static bool is_root(const struct comparison *c, uint32_t role)
+{
+	return ut_role_level(role) == c->s->paging->root && !(role & UT_ROLE_DIRECT);
+}
+
 /* What a page's role says of registers, and of the entries that lead to it. */
 static uint32_t role_of(const struct comparison *c, const struct ut_event *e,
 			const struct machine_walk *w, unsigned int level)
@@ -484,7 +508,9 @@ static uint32_t role_of(const struct comparison *c, const struct ut_event *e,
 
 	if (c->m.cpu[e->vcpu].cr0 & UT_CR0_WP)
 		role |= UT_ROLE_CR0_WP;
-	for (unsigned int above = LEVELS; above > level && above >= w->bottom; above--) {
+	/* Registers grant everything. */
+	for (unsigned int above = machine_top(&c->m); above > level && above >= w->bottom;
+	     above--) {
 		all &= w->entry[above - 1];
 		nx |= w->entry[above - 1];
 	}
@@ -494,8 +520,28 @@ static uint32_t role_of(const struct comparison *c, const struct ut_event *e,
 		if (!(w->entry[w->bottom - 1] & UT_PTE_D))
 			all &= ~UT_PTE_W;
 	}
+	if (c->s->paging->entry == 4)
+		role |= quadrant_of(w->gva, level) << UT_ROLE_QUADRANT_SHIFT;
+	if (c->s->paging->entry == 4 && !(role & UT_ROLE_DIRECT))
+		role |= UT_ROLE_4BYTE;
 	return role | (all & UT_PTE_W ? UT_ROLE_WRITE : 0) | (all & UT_PTE_U ? UT_ROLE_USER : 0) |
 	       (nx & UT_PTE_NX ? 0 : UT_ROLE_EXEC);
+}
+
+static const char *check_root(const struct comparison *c, const struct ut_event *e)
+{
+	const struct machine_cpu *cpu = &c->m.cpu[e->vcpu];
+	struct machine_walk nowhere = { .bottom = c->s->paging->root };
+
+	/* The directory that CR3 names is four roots. */
+	if (c->s->paging->entry == 4)
+		nowhere.gva = (uint64_t)(e->page.role & UT_ROLE_QUADRANT)
+			      << (30 - UT_ROLE_QUADRANT_SHIFT);
+	if (e->page.role != role_of(c, e, &nowhere, c->s->paging->root))
+		return "the root's role is not what registers say";
+	if (!c->s->paging->registers && e->page.gfn != (cpu->cr3 & UT_PTE_FRAME) >> 12)
+		return "the page is not the vCPU's root";
+	return NULL;
 }
 
 /* A page that is made or found because of a fault shadows a table of that walk. */
@@ -505,17 +551,15 @@ static const char *check_place(const struct comparison *c, const struct ut_event
 	unsigned int level = ut_role_level(e->page.role);
 	struct machine_walk w;
 
-	if (!level || level > LEVELS)
+	if (!level || level > c->s->paging->root)
 		return "no such level";
-	if (level < LEVELS && f->kind != UT_FAULT)
+	if (is_root(c, e->page.role))
+		return check_root(c, e);
+	if (f->kind != UT_FAULT)
 		return "a page below the root without a fault";
 	w = machine_walk(&c->m, e->vcpu, f->kind == UT_FAULT ? f->fault.gva : 0, false);
 	if (e->page.role != role_of(c, e, &w, level))
 		return "the page's role is not what tables and registers say";
-	if (level == LEVELS)
-		return e->page.gfn == (c->m.cpu[e->vcpu].cr3 & UT_PTE_FRAME) >> 12
-			       ? NULL
-			       : "the page is not the vCPU's root";
 	if (!(e->page.role & UT_ROLE_DIRECT))
 		return level >= w.bottom && w.at[level - 1] >> 12 == e->page.gfn
 			       ? NULL
@@ -547,6 +591,7 @@ static int take_new(struct comparison *c, const struct ut_event *e)
 	*p = (struct page){ .gfn = e->page.gfn,
 			    .role = e->page.role,
 			    .alive = true,
+			    .made = c->at,
 			    .by = e->vcpu,
 			    .since = c->closing[c->at] };
 	c->n_new++;
@@ -577,7 +622,7 @@ static bool is_target(const struct comparison *c, unsigned int lane, uint64_t gf
 {
 	const struct known_op *op = op_now(c, lane);
 
-	for (unsigned int part = c->part[lane]; op && part < machine_steps(op); part++) {
+	for (unsigned int part = c->part[lane]; op && part < machine_steps(&c->m, op); part++) {
 		struct machine_step step = machine_look(&c->m, op, part);
 
 		if (step.size && step.gpa >> 12 == gfn)
@@ -651,14 +696,15 @@ static int take_ad(struct comparison *c, const struct ut_event *e)
 	const struct ut_event *f = &c->r->events[c->closing[c->at]];
 	struct cpu *cpu = &c->cpu[e->vcpu];
 	uint64_t bit = e->ad.dirty ? UT_PTE_D : UT_PTE_A, *word;
-	uint64_t gpa = e->ad.gfn << 12 | e->ad.index * 8u;
+	unsigned int size = c->s->paging->entry, shift = e->ad.index * size % 8 * 8;
+	uint64_t gpa = e->ad.gfn << 12 | e->ad.index * size;
 	int frame = machine_index(e->ad.gfn);
 	unsigned int lane = lane_of(c, e->vcpu);
 	const struct known_op *op = op_now(c, lane);
 	struct machine_walk w;
 	bool on_way = false;
 
-	if (frame < 0 || e->ad.entry_size != 8)
+	if (frame < 0 || e->ad.entry_size != size)
 		return differ(c, "no entry of the script");
 	if (f->kind != UT_FAULT && !op)
 		return differ(c, "nobody walks the tables now");
@@ -666,18 +712,18 @@ static int take_ad(struct comparison *c, const struct ut_event *e)
 			 f->kind == UT_FAULT ? f->fault.gva
 					     : machine_look(&c->m, op, c->part[lane]).walk.gva,
 			 false);
-	for (unsigned int level = LEVELS; level >= w.bottom; level--)
+	for (unsigned int level = machine_top(&c->m); level >= w.bottom; level--)
 		on_way |= w.at[level - 1] == gpa && (!e->ad.dirty || level == w.bottom);
 	if (!on_way)
 		return differ(c, "the entry is not on the way to the address that faulted");
-	word = &c->m.word[frame][e->ad.index];
-	if (!(*word & UT_PTE_P))
+	word = &c->m.word[frame][gpa >> 3 & 511];
+	if (!(*word >> shift & UT_PTE_P))
 		return differ(c, "the entry is not present");
-	if (*word & bit && !(set_by_host(cpu, gpa) & bit))
+	if (*word >> shift & bit && !(set_by_host(cpu, gpa) & bit))
 		return differ(c, "the bit was set already");
-	*word |= bit;
+	*word |= bit << shift;
 	if (c->viewed[frame])
-		c->view[frame][e->ad.index] |= bit;
+		c->view[frame][gpa >> 3 & 511] |= bit << shift;
 	if (cpu->n_ad < MAX_AD)
 		cpu->ad[cpu->n_ad++] = (struct ad){ .gpa = gpa, .bit = bit };
 	return 0;
@@ -703,6 +749,22 @@ static bool has_unsync(const struct comparison *c, uint64_t gfn)
 {
 	for (size_t i = 0; i < c->n_pages; i++) {
 		if (c->pages[i].alive && c->pages[i].unsync && c->pages[i].gfn == gfn)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Was the table read by another vCPU since this one was seen last? An emulated write is in memory before
+ * it is told, so what was read may have been the new value.
+ */
+static bool was_read_since(const struct comparison *c, const struct ut_event *e)
+{
+	for (size_t i = 0; i < c->n_pages; i++) {
+		const struct page *p = &c->pages[i];
+
+		if (p->alive && p->gfn == e->write.gfn && p->by != e->vcpu &&
+		    p->made >= c->cpu[e->vcpu].closed)
 			return true;
 	}
 	return false;
@@ -734,7 +796,7 @@ static int take_trapped(struct comparison *c, const struct ut_event *e, int fram
 			      "the old value is %#" PRIx64 " by the trace and %#" PRIx64
 			      " by the script",
 			      e->write.old, step.old);
-	if (!e->write.old_known && !has_unsync(c, e->write.gfn))
+	if (!e->write.old_known && !has_unsync(c, e->write.gfn) && !was_read_since(c, e))
 		return differ(c, "the old value is missing");
 	c->counts.trapped[step.op->code]++;
 	do_step(c, &step);
@@ -814,7 +876,8 @@ static int take_state(struct comparison *c, const struct ut_event *e)
 		return differ(c, "the registers did not change otherwise than by the guest");
 	c->cpu[e->vcpu].state = true;
 	if ((e->state.cr0 ^ cpu->cr0) & CR0_BITS || e->state.cr3 != cpu->cr3 ||
-	    (e->state.cr4 ^ cpu->cr4) & CR4_BITS || (e->state.efer ^ VM_EFER) & EFER_BITS)
+	    (e->state.cr4 ^ cpu->cr4) & CR4_BITS ||
+	    (e->state.efer ^ c->s->paging->efer) & EFER_BITS)
 		return differ(c, "the registers are others");
 	return 0;
 }
@@ -948,7 +1011,7 @@ static bool is_part_of_fault(const struct comparison *c, const struct ut_event *
 		return true;
 	case UT_PAGE_NEW:
 	case UT_PAGE_FOUND:
-		return ut_role_level(e->page.role) < LEVELS;
+		return !is_root(c, e->page.role);
 	case UT_HOST_SYNC:
 		return !resync_follows(c, c->at);
 	case UT_WRITE:
@@ -979,7 +1042,7 @@ static void match_content(struct comparison *c, unsigned int lane, const struct 
 		words[e->page.entries[i].index] = e->page.entries[i].value;
 	*before = find_difference(c, lane, c->m.word[frame], words) == 512;
 	c->trial = c->m;
-	for (unsigned int part = c->part[lane]; part < machine_steps(op); part++) {
+	for (unsigned int part = c->part[lane]; part < machine_steps(&c->m, op); part++) {
 		struct machine_step step = machine_look(&c->trial, op, part);
 
 		machine_do(&c->trial, &step);
@@ -999,6 +1062,9 @@ static int finish_instruction(struct comparison *c, const struct ut_event *e)
 
 	if (!op || op->vcpu != e->vcpu)
 		return 0;
+	/* The others of a directory's four quadrants tell nothing new. */
+	if (e->page.role & UT_ROLE_QUADRANT)
+		return 0;
 	if (!done && c->unseen[lane] && is_target(c, lane, e->page.gfn)) {
 		match_content(c, lane, e, &before, &after);
 		done = after && (!before || choose(c));
@@ -1010,10 +1076,38 @@ static int finish_instruction(struct comparison *c, const struct ut_event *e)
 	return 0;
 }
 
-static bool is_load_of_root(const struct ut_event *e)
+/*
+ * The registers are loaded with roots in order, so they are told in order: the next one that is present,
+ * or the first one once more.
+ */
+static bool is_next_root(struct cpu *cpu, const struct machine_cpu *m, uint64_t gfn)
 {
-	return (e->kind == UT_PAGE_NEW || e->kind == UT_PAGE_FOUND) &&
-	       ut_role_level(e->page.role) == LEVELS;
+	for (unsigned int tries = 0; tries < 2; tries++) {
+		while (cpu->slot < 4 && !(m->pdpte[cpu->slot] & UT_PTE_P))
+			cpu->slot++;
+		if (cpu->slot < 4 && (m->pdpte[cpu->slot] & UT_PTE_FRAME) >> 12 == gfn) {
+			cpu->slot++;
+			return true;
+		}
+		cpu->slot = 0;
+	}
+	return false;
+}
+
+static bool is_load_of_root(const struct comparison *c, const struct ut_event *e)
+{
+	return (e->kind == UT_PAGE_NEW || e->kind == UT_PAGE_FOUND) && is_root(c, e->page.role);
+}
+
+static int take_resync(struct comparison *c, const struct ut_event *e)
+{
+	unsigned int synced = c->cpu[e->vcpu].syncs;
+
+	/* A root may be loaded and synced more than once before the guest goes on. */
+	c->cpu[e->vcpu].syncs = 0;
+	if (e->resync.pages != synced)
+		return differ(c, "%u pages, but %u were synced", e->resync.pages, synced);
+	return 0;
 }
 
 static int take(struct comparison *c, const struct ut_event *e)
@@ -1039,10 +1133,7 @@ static int take(struct comparison *c, const struct ut_event *e)
 	case UT_HOST_SYNC:
 		return take_page(c, e);
 	case UT_HOST_RESYNC:
-		return e->resync.pages == c->cpu[e->vcpu].syncs
-			       ? 0
-			       : differ(c, "%u pages, but %u were synced", e->resync.pages,
-					c->cpu[e->vcpu].syncs);
+		return take_resync(c, e);
 	case UT_EXITS:
 		return take_exits(c, e);
 	case UT_STAT:
@@ -1080,8 +1171,11 @@ static int take_event(struct comparison *c, const struct ut_event *e)
 			return -1;
 		cpu->in_fault = true;
 	}
-	if (cpu && is_load_of_root(e) && finish_instruction(c, e))
+	if (cpu && is_load_of_root(c, e) && finish_instruction(c, e))
 		return -1;
+	if (cpu && is_load_of_root(c, e) && c->s->paging->registers &&
+	    !is_next_root(cpu, &c->m.cpu[e->vcpu], e->page.gfn))
+		return differ(c, "the page is not the root that comes next");
 	if (take(c, e))
 		return -1;
 	if (cpu && is_closing(e)) {
@@ -1090,6 +1184,7 @@ static int take_event(struct comparison *c, const struct ut_event *e)
 		cpu->emulated = e->kind == UT_FAULT && e->fault.outcome == UT_OUT_EMULATED;
 		cpu->n_ad = 0;
 		cpu->syncs = 0;
+		cpu->slot = 0;
 	}
 	return 0;
 }
@@ -1143,7 +1238,8 @@ int compare(const struct script *s, const struct recording *r, unsigned int mode
 	    struct compare_counts *counts, struct ut_error *err)
 {
 	struct comparison *c = calloc(1, sizeof(*c));
-	struct ut_error first;
+	struct ut_error farthest;
+	size_t at;
 	int ret;
 
 	if (!c)
@@ -1153,13 +1249,18 @@ int compare(const struct script *s, const struct recording *r, unsigned int mode
 	c->exact = mode == UT_MODE_EXACT;
 	start_again(c, s);
 	ret = compare_once(c);
-	first = c->err;
+	farthest = c->err;
+	at = c->at;
 	for (unsigned int tries = 0; ret && tries < MAX_TRIES && choose_otherwise(c); tries++) {
 		start_again(c, s);
 		ret = compare_once(c);
+		if (c->at > at) {
+			farthest = c->err;
+			at = c->at;
+		}
 	}
 	if (ret && err)
-		*err = first;
+		*err = farthest;
 	add_counts(counts, &c->counts);
 	free(c->closing);
 	free(c);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define MAX_PAGES 4096
-#define LEVELS 4
 #define STEP_NS 1000
 #define EXIT_SVM_PF 0x4e
 
@@ -18,7 +17,7 @@ struct fake_page {
 struct fake {
 	const struct script *s;
 	struct recording *r;
-	bool exact, failed;
+	bool exact, failed, started[VM_VCPUS];
 	struct machine m;
 	uint64_t view[MACHINE_FRAMES][512];
 	struct fake_page pages[MAX_PAGES];
@@ -66,7 +65,7 @@ static void put_state(struct fake *f)
 	const struct machine_cpu *cpu = &f->m.cpu[f->vcpu];
 	struct ut_event e = event(f, UT_STATE);
 
-	e.state = (struct ut_state){ cpu->cr0, cpu->cr3, cpu->cr4, VM_EFER };
+	e.state = (struct ut_state){ cpu->cr0, cpu->cr3, cpu->cr4, f->s->paging->efer };
 	put(f, &e);
 }
 
@@ -99,11 +98,13 @@ static bool is_shadow_of(const struct fake_page *p, uint64_t gfn)
 static void put_windows(struct fake *f, uint64_t gfn)
 {
 	int frame = machine_index(gfn);
+	unsigned int size = f->s->paging->entry;
 
-	for (unsigned int i = 0; i < 512; i++) {
-		if (f->m.word[frame][i] != f->view[frame][i])
-			put_write(f, gfn << 12 | 8 * i, 8, f->m.word[frame][i], UT_HOW_WINDOW,
-				  true);
+	for (uint64_t at = gfn << 12; at < (gfn + 1) << 12; at += size) {
+		uint64_t now = machine_read(&f->m, at, size);
+
+		if (memcmp((char *)f->view[frame] + (at & 4095), &now, size))
+			put_write(f, at, size, now, UT_HOW_WINDOW, true);
 	}
 }
 
@@ -149,13 +150,23 @@ static void need_page(struct fake *f, uint64_t gfn, uint32_t role)
 
 static uint32_t registers_role(const struct fake *f)
 {
-	return UT_ROLE_EFER_NX | (f->m.cpu[f->vcpu].cr0 & UT_CR0_WP ? UT_ROLE_CR0_WP : 0);
+	return UT_ROLE_EFER_NX | (f->s->paging->entry == 4 ? UT_ROLE_4BYTE : 0) |
+	       (f->m.cpu[f->vcpu].cr0 & UT_CR0_WP ? UT_ROLE_CR0_WP : 0);
 }
 
 static void load_root(struct fake *f)
 {
-	need_page(f, (f->m.cpu[f->vcpu].cr3 & UT_PTE_FRAME) >> 12,
-		  LEVELS | UT_ROLE_ACCESS | registers_role(f));
+	const struct paging *p = f->s->paging;
+	const struct machine_cpu *cpu = &f->m.cpu[f->vcpu];
+	uint32_t role = p->root | UT_ROLE_ACCESS | registers_role(f);
+
+	for (uint32_t i = 0; i < 4; i++) {
+		if (p->registers && cpu->pdpte[i] & UT_PTE_P)
+			need_page(f, (cpu->pdpte[i] & UT_PTE_FRAME) >> 12, role);
+		else if (p->entry == 4 || (!p->registers && !i))
+			need_page(f, (cpu->cr3 & UT_PTE_FRAME) >> 12,
+				  role | i << UT_ROLE_QUADRANT_SHIFT);
+	}
 }
 
 static void sync_all(struct fake *f)
@@ -179,15 +190,16 @@ static void sync_all(struct fake *f)
 static void set_bit(struct fake *f, uint64_t gpa, uint64_t bit)
 {
 	uint64_t *word = &f->m.word[machine_index(gpa >> 12)][gpa >> 3 & 511];
+	unsigned int size = f->s->paging->entry, shift = gpa % 8 * 8;
 	struct ut_event e = event(f, UT_AD);
 
-	if (*word & bit)
+	if (*word >> shift & bit)
 		return;
-	*word |= bit;
-	f->view[machine_index(gpa >> 12)][gpa >> 3 & 511] |= bit;
+	*word |= bit << shift;
+	f->view[machine_index(gpa >> 12)][gpa >> 3 & 511] |= bit << shift;
 	e.ad.gfn = gpa >> 12;
-	e.ad.index = gpa >> 3 & 511;
-	e.ad.entry_size = 8;
+	e.ad.index = (gpa & 4095) / size;
+	e.ad.entry_size = (uint8_t)size;
 	e.ad.dirty = bit == UT_PTE_D;
 	put(f, &e);
 }
@@ -195,13 +207,16 @@ static void set_bit(struct fake *f, uint64_t gpa, uint64_t bit)
 /* The shadow pages on the way; returns nothing below a large page but one direct page. */
 static void need_way(struct fake *f, const struct machine_walk *w)
 {
-	uint32_t access = UT_ROLE_ACCESS;
+	uint32_t access = UT_ROLE_ACCESS, quadrant = 0;
 
-	for (unsigned int level = LEVELS; level; level--) {
+	if (f->s->paging->entry == 4)
+		quadrant = (w->gva >> 21 & 1) << UT_ROLE_QUADRANT_SHIFT;
+	for (unsigned int level = f->s->paging->root; level; level--) {
 		uint64_t entry = w->entry[level - 1];
 
-		if (level < LEVELS)
-			need_page(f, w->at[level - 1] >> 12, level | access | registers_role(f));
+		if (level < f->s->paging->root)
+			need_page(f, w->at[level - 1] >> 12,
+				  level | access | quadrant | registers_role(f));
 		if (!(entry & UT_PTE_W))
 			access &= ~UT_ROLE_WRITE;
 		if (!(entry & UT_PTE_U))
@@ -213,23 +228,25 @@ static void need_way(struct fake *f, const struct machine_walk *w)
 	}
 	if (w->bottom != 2)
 		return;
-	if (!(machine_read(&f->m, w->at[1], 8) & UT_PTE_D))
+	if (!(machine_read(&f->m, w->at[1], f->s->paging->entry) & UT_PTE_D))
 		access &= ~UT_ROLE_WRITE;
-	need_page(f, w->gpa >> 12 & ~511ull, 1 | UT_ROLE_DIRECT | access | registers_role(f));
+	need_page(f, w->gpa >> 12 & ~511ull,
+		  1 | UT_ROLE_DIRECT | access | quadrant | (registers_role(f) & ~UT_ROLE_4BYTE));
 }
 
 /* A walk that sees another entry than the host knew shows a write that nobody saw. */
 static void put_walk_writes(struct fake *f, const struct machine_walk *w)
 {
-	for (unsigned int level = LEVELS; level >= w->bottom; level--) {
-		uint64_t gfn = w->at[level - 1] >> 12, index = w->at[level - 1] >> 3 & 511;
-		int frame = machine_index(gfn);
+	unsigned int size = f->s->paging->entry;
+
+	for (unsigned int level = machine_top(&f->m); level >= w->bottom; level--) {
+		uint64_t at = w->at[level - 1], now = machine_read(&f->m, at, size);
+		const char *known = (const char *)f->view[machine_index(at >> 12)] + (at & 4095);
 
 		for (size_t i = 0; i < f->n_pages; i++) {
-			if (is_shadow_of(&f->pages[i], gfn) && f->pages[i].unsync &&
-			    f->view[frame][index] != f->m.word[frame][index])
-				put_write(f, w->at[level - 1], 8, f->m.word[frame][index],
-					  UT_HOW_WALK, true);
+			if (is_shadow_of(&f->pages[i], at >> 12) && f->pages[i].unsync &&
+			    memcmp(known, &now, size))
+				put_write(f, at, size, now, UT_HOW_WALK, true);
 		}
 	}
 }
@@ -272,13 +289,13 @@ static void put_fault(struct fake *f, const struct machine_walk *w, bool write)
 
 	e.fault.gva = w->gva;
 	e.fault.error = write ? UT_PF_WRITE : 0;
-	e.fault.top = LEVELS;
+	e.fault.top = (uint8_t)f->s->paging->levels;
 	e.fault.bottom = (uint8_t)w->bottom;
 	memcpy(e.fault.walk, w->entry, sizeof(w->entry));
 	if (w->fault) {
 		e.fault.outcome = UT_OUT_REFLECTED;
 	} else {
-		for (unsigned int level = LEVELS; level >= w->bottom; level--)
+		for (unsigned int level = machine_top(&f->m); level >= w->bottom; level--)
 			set_bit(f, w->at[level - 1], UT_PTE_A);
 		if (write)
 			set_bit(f, w->at[w->bottom - 1], UT_PTE_D);
@@ -365,19 +382,30 @@ static void end(struct fake *f)
 	}
 }
 
+/* When a vCPU first runs. */
+static void start(struct fake *f)
+{
+	if (f->started[f->vcpu])
+		return;
+	f->started[f->vcpu] = true;
+	put_state(f);
+	load_root(f);
+}
+
 static void play(struct fake *f)
 {
 	for (size_t i = 0; i < f->s->n[0]; i++) {
 		const struct known_op *op = &f->s->op[0][i];
 
 		f->vcpu = op->vcpu;
+		start(f);
 		if (op->code >= KNOWN_CR0) {
 			control(f, op);
 			continue;
 		}
 		if (op->code < KNOWN_READ)
 			continue;
-		for (unsigned int part = 0; part < machine_steps(op); part++) {
+		for (unsigned int part = 0; part < machine_steps(&f->m, op); part++) {
 			if (access_memory(f, op, part))
 				break;
 		}
@@ -395,10 +423,6 @@ int fake_record(const struct script *s, unsigned int mode, struct recording *r)
 	f->r = r;
 	f->exact = mode == UT_MODE_EXACT;
 	f->m = s->start;
-	for (f->vcpu = 0; f->vcpu < s->vcpus; f->vcpu++) {
-		put_state(f);
-		load_root(f);
-	}
 	play(f);
 	end(f);
 	failed = f->failed;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * known-compare --seeds FIRST-LAST [--vcpu FEATURES] TRACE
+ * known-compare --seeds FIRST-LAST [--vcpu FEATURES] [--paging MODE] TRACE
  *
- * Compares a trace of "known-guest --seeds FIRST-LAST" with the scripts. FEATURES is the first line
- * that the guest printed. Prints what was compared; exit status 1 if anything differs.
+ * Compares a trace of "known-guest --seeds FIRST-LAST --paging MODE" with the scripts. FEATURES is the
+ * first line that the guest printed. Prints what was compared; exit status 1 if anything differs.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -19,6 +19,7 @@
 struct arguments {
 	const char *path;
 	uint64_t first, last;
+	const struct paging *paging;
 	struct vm_features features;
 };
 
@@ -31,7 +32,8 @@ struct trace {
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: known-compare --seeds FIRST-LAST [--vcpu FEATURES] TRACE\n");
+	fprintf(stderr, "usage: known-compare --seeds FIRST-LAST [--vcpu FEATURES] "
+			"[--paging four|five|pae|two] TRACE\n");
 	return 2;
 }
 
@@ -39,11 +41,14 @@ static bool read_arguments(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = { { "seeds", required_argument, NULL, 's' },
 						 { "vcpu", required_argument, NULL, 'v' },
+						 { "paging", required_argument, NULL, 'p' },
 						 {} };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's' && seeds_read(optarg, &a->first, &a->last))
+			continue;
+		if (c == 'p' && (a->paging = paging_find(optarg)))
 			continue;
 		if (c != 'v')
 			return false;
@@ -147,7 +152,7 @@ static unsigned long compare_all(const struct arguments *a, const struct trace *
 	struct ut_error err;
 
 	for (uint64_t seed = a->first; seed <= a->last; seed++) {
-		struct script *s = script_make(seed, a->features);
+		struct script *s = script_make(seed, a->paging, a->features);
 
 		if (!s) {
 			fprintf(stderr, "known-compare: no memory for a script\n");
@@ -165,7 +170,7 @@ static unsigned long compare_all(const struct arguments *a, const struct trace *
 int main(int argc, char **argv)
 {
 	struct compare_counts counts = {};
-	struct arguments a = {};
+	struct arguments a = { .paging = &paging_four };
 	struct trace t = {};
 	unsigned long different;
 

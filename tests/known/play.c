@@ -7,7 +7,7 @@
 
 static void load(uint8_t *ram, struct script *s)
 {
-	vm_ram_reset(ram);
+	vm_ram_reset(ram, s->paging);
 	for (unsigned int i = 0; i < MACHINE_FRAMES; i++)
 		memcpy(vm_table(ram, machine_gfn(i)), s->start.word[i], 4096);
 	for (unsigned int i = 0; i < s->arrays; i++)
@@ -17,11 +17,13 @@ static void load(uint8_t *ram, struct script *s)
 /* Accessed and dirty bits come and go as the host likes; in frames of data, too. */
 static int check_memory(uint8_t *ram, const struct script *s)
 {
+	uint64_t ad = machine_ad(s->paging);
+
 	for (unsigned int i = 0; i < MACHINE_FRAMES; i++) {
 		const uint64_t *words = vm_table(ram, machine_gfn(i));
 
 		for (unsigned int j = 0; j < 512; j++) {
-			if (!((words[j] ^ s->end.word[i][j]) & ~MACHINE_AD))
+			if (!((words[j] ^ s->end.word[i][j]) & ~ad))
 				continue;
 			fprintf(stderr,
 				"known-guest: seed %llu: word %u of frame %#llx is %#llx, not "
@@ -77,7 +79,8 @@ static int play_script(const struct vm_host *host, uint8_t *ram, struct script *
 	int err;
 
 	load(ram, s);
-	if (vm_create(&vm, host, ram, s->vcpus, s->flavour == SCRIPT_TURNS, cpu->cr3, cpu->cr4))
+	if (vm_create(&vm, host, ram, s->paging, s->vcpus, s->flavour == SCRIPT_TURNS, cpu->cr3,
+		      cpu->cr4))
 		return -1;
 	err = run(&vm);
 	if (err)
@@ -89,10 +92,11 @@ static int play_script(const struct vm_host *host, uint8_t *ram, struct script *
 	return err;
 }
 
-int play(const struct vm_host *host, uint8_t *ram, uint64_t first, uint64_t last)
+int play(const struct vm_host *host, uint8_t *ram, const struct paging *paging, uint64_t first,
+	 uint64_t last)
 {
 	for (uint64_t seed = first; seed <= last; seed++) {
-		struct script *s = script_make(seed, host->features);
+		struct script *s = script_make(seed, paging, host->features);
 		int err;
 
 		if (!s) {

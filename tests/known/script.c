@@ -10,6 +10,7 @@
 #define HISTORY 32
 #define SELF_SLOT 5 /* where roots and tables name themselves */
 #define LAST_ADDRESS 0x7ffffffff000ull
+#define LAST_ADDRESS_32 0x7ffff000ull
 
 /* When a vCPU flushed one address, in one PCID. */
 struct flush {
@@ -78,9 +79,25 @@ static bool is_root(uint64_t gfn)
 	return gfn >= KNOWN_POOL_FRAME && gfn < KNOWN_POOL_FRAME + KNOWN_ROOTS;
 }
 
+static const struct paging *paging(const struct maker *k)
+{
+	return k->s->paging;
+}
+
 static uint64_t root_frame(struct maker *k)
 {
 	return KNOWN_POOL_FRAME + below(k, KNOWN_ROOTS);
+}
+
+/* A frame's entries that are loaded into registers: most bits are reserved in these. */
+static bool is_pdpt(const struct maker *k, uint64_t gfn)
+{
+	return paging(k)->registers && is_root(gfn);
+}
+
+static bool is_32bit(const struct maker *k)
+{
+	return paging(k)->word == 4;
 }
 
 /* Few frames are used much, so that they meet in many roles. */
@@ -106,11 +123,30 @@ static bool is_free(const struct maker *k)
 static unsigned int pick_index(struct maker *k)
 {
 	static const uint16_t indices[] = { 0, 1, 2, 3, SELF_SLOT, 96, 8, 511 };
+	/* In all four quarters of a table of 1024. */
+	static const uint16_t wide_indices[] = { 0, 1, 515, 300, SELF_SLOT, 600, 514, 1023 };
 	static const uint8_t weights[] = { 30, 25, 15, 10, 8, 4, 4, 4 };
 
 	if (is_free(k))
 		return indices[pick(k, weights, 6)] + 8 * k->vcpu;
-	return indices[pick(k, weights, 8)];
+	return (paging(k)->bits == 10 ? wide_indices : indices)[pick(k, weights, 8)];
+}
+
+/* Of an address on a level. The last of four top entries is the interpreter's. */
+static unsigned int pick_index_at(struct maker *k, unsigned int level)
+{
+	return level > machine_top(k->m) ? below(k, 3) : pick_index(k);
+}
+
+/* A place in a table, as CR3 or an index of an address leads there. */
+static uint64_t pick_entry(struct maker *k, uint64_t frame)
+{
+	uint64_t at = frame << 12;
+
+	if (is_pdpt(k, frame) && chance(k, 60))
+		return at + KNOWN_PDPT_OFFSET + KNOWN_PDPT_BYTES * below(k, KNOWN_PDPTS) +
+		       8 * below(k, 3);
+	return at + (uint64_t)paging(k)->entry * pick_index(k);
 }
 
 static unsigned int self_slot(const struct maker *k)
@@ -126,23 +162,25 @@ static uint64_t pick_offset(struct maker *k)
 	return below(k, 512) * 8ull;
 }
 
-static uint64_t address_of(const unsigned int index[4])
+static uint64_t address_of(const struct maker *k, const unsigned int index[VM_LEVELS])
 {
+	const struct paging *p = paging(k);
+	unsigned int top = 11 + p->bits * p->levels;
 	uint64_t gva = 0;
 
-	for (unsigned int level = 4; level; level--)
-		gva = gva << 9 | index[level - 1];
+	for (unsigned int level = p->levels; level; level--)
+		gva = gva << p->bits | index[level - 1];
 	gva <<= 12;
-	return gva >> 47 ? gva | 0xffff000000000000ull : gva;
+	return !is_32bit(k) && gva >> top ? gva | ~0ull << top : gva;
 }
 
 static uint64_t random_address(struct maker *k)
 {
-	unsigned int index[4];
+	unsigned int index[VM_LEVELS];
 
-	for (unsigned int i = 0; i < 4; i++)
-		index[i] = pick_index(k);
-	return address_of(index) | pick_offset(k);
+	for (unsigned int level = 1; level <= paging(k)->levels; level++)
+		index[level - 1] = pick_index_at(k, level);
+	return address_of(k, index) | pick_offset(k);
 }
 
 static uint64_t known_address(struct maker *k)
@@ -154,9 +192,9 @@ static uint64_t known_address(struct maker *k)
 	return (gva & ~0xfffull) | pick_offset(k);
 }
 
-static uint64_t direct(uint64_t gpa)
+static uint64_t direct(const struct maker *k, uint64_t gpa)
 {
-	return KNOWN_DIRECT + gpa;
+	return paging(k)->direct + gpa;
 }
 
 static uint8_t flag_byte(struct maker *k)
@@ -168,22 +206,31 @@ static uint8_t flag_byte(struct maker *k)
 	return flags[pick(k, weights, sizeof(weights))];
 }
 
+/* Bit 8 is reserved on levels 4 and 5 of some CPUs and not of others. */
+static bool may_be_global(const struct maker *k, bool root)
+{
+	return !root && paging(k)->levels < 5;
+}
+
 /*
  * A byte for place @at of an entry, such that bytes put together in any way make entries which lead
- * only to frames that machine.c knows. Bit 8 is reserved in roots on some CPUs and not on others.
+ * only to frames that machine.c knows.
  */
 static uint8_t entry_byte(struct maker *k, unsigned int at, bool root)
 {
 	static const uint8_t frames[] = { 0x20, 0x21, 0x22, 0x40, 0x00 };
 	static const uint8_t frame_weights[] = { 40, 15, 10, 30, 5 };
 
-	switch (at) {
+	if (root && paging(k)->registers && (at == 0 || at > 2))
+		return at || chance(k, 20) ? 0 : chance(k, 20) ? 0x19 : 0x01;
+	switch (at % paging(k)->entry) {
 	case 0:
 		return flag_byte(k);
 	case 1:
-		return (uint8_t)(draw(k) & (root ? 0xf2 : chance(k, 20) ? 0xf3 : 0xf2));
+		return (uint8_t)(draw(k) & (may_be_global(k, root) && chance(k, 20) ? 0xf3 : 0xf2));
 	case 2:
 		return frames[pick(k, frame_weights, sizeof(frame_weights))];
+	/* Entries of 4 bytes have neither of these. */
 	case 6:
 		return chance(k, 3) ? 0x08 : chance(k, 10) ? 0x50 : 0;
 	case 7:
@@ -263,7 +310,7 @@ static bool is_fresh(struct maker *k, const struct machine_walk *w)
 {
 	uint32_t any = last_flush(k, w->gva, false), global = last_flush(k, w->gva, true);
 
-	for (unsigned int level = 4; level >= w->bottom; level--) {
+	for (unsigned int level = machine_top(k->m); level >= w->bottom; level--) {
 		uint64_t at = w->at[level - 1];
 		int frame = machine_index(at >> 12);
 
@@ -278,9 +325,11 @@ static bool is_fresh(struct maker *k, const struct machine_walk *w)
 
 static void note_change(struct maker *k, const struct machine_step *s)
 {
-	for (uint64_t at = s->gpa & ~7ull; at < s->gpa + s->size; at += 8) {
+	unsigned int size = paging(k)->entry;
+
+	for (uint64_t at = s->gpa & ~(size - 1ull); at < s->gpa + s->size; at += size) {
 		int frame = machine_index(at >> 12);
-		uint64_t entry = machine_read(k->m, at, 8);
+		uint64_t entry = machine_read(k->m, at, size);
 
 		if (frame < 0 || !(entry & UT_PTE_P))
 			continue;
@@ -327,7 +376,7 @@ static void add(struct maker *k, struct known_op op)
 	op.vcpu = (uint8_t)k->vcpu;
 	s->op[k->array][s->n[k->array]++] = op;
 	k->now++;
-	for (unsigned int part = 0; part < machine_steps(&op) && !fault; part++) {
+	for (unsigned int part = 0; part < machine_steps(k->m, &op) && !fault; part++) {
 		struct machine_step step = machine_look(k->m, &op, part);
 
 		fault = step.access && step.walk.fault;
@@ -363,13 +412,37 @@ static void make_fresh(struct maker *k, uint64_t gva)
 		flush_address(k, gva);
 }
 
+/* A bit of the word at @at that may be one or zero and leaves the entry sane. */
+static uint64_t pick_bit(struct maker *k, uint64_t at)
+{
+	static const uint8_t bits[] = { 0, 1, 2, 5, 6, 9, 10, 63 };
+	static const uint8_t pdpt_bits[] = { 0, 9, 10 };
+
+	/* The high half of an entry has only NX, which narrow ones do not have. */
+	if (is_32bit(k) && paging(k)->entry == 8 && at & 4)
+		return 31;
+	if (is_pdpt(k, at >> 12))
+		return pdpt_bits[below(k, sizeof(pdpt_bits))];
+	return bits[below(k, sizeof(bits) - is_32bit(k))];
+}
+
+/* Is the word at @at an entry of the walk to its own address? */
+static bool maps_itself(const struct maker *k, uint64_t gva, uint64_t at)
+{
+	struct machine_walk w = machine_walk(k->m, k->vcpu, gva, true);
+	bool on_way = false;
+
+	for (unsigned int level = machine_top(k->m); level >= w.bottom; level--)
+		on_way |= (w.at[level - 1] ^ at) < 8;
+	return on_way;
+}
+
 /*
  * How a write may be done; whatever looks at the old value changes only bits that keep the entry
  * sane. @at: the physical address, of which the script is sure; all of the bytes are there.
  */
 static void add_write(struct maker *k, uint64_t gva, uint64_t at)
 {
-	static const uint64_t bits[] = { 0, 1, 2, 5, 6, 9, 10, 63 };
 	static const uint8_t codes[] = { KNOWN_WRITE1,	KNOWN_WRITE2,	    KNOWN_WRITE4,
 					 KNOWN_WRITE8,	KNOWN_MOVS,	    KNOWN_XCHG,
 					 KNOWN_CMPXCHG, KNOWN_CMPXCHG_FAIL, KNOWN_OR,
@@ -377,9 +450,22 @@ static void add_write(struct maker *k, uint64_t gva, uint64_t at)
 					 KNOWN_XOR };
 	static const uint8_t weights[] = { 10, 4, 8, 40, 5, 8, 8, 3, 4, 4, 4, 4, 3 };
 	uint8_t code = codes[pick(k, weights, sizeof(weights))];
-	uint64_t bit = bits[below(k, sizeof(bits) / sizeof(bits[0]))], value;
+	unsigned int word = paging(k)->word;
 	bool plain = code <= KNOWN_WRITE8;
+	uint64_t bit, value;
+	uint16_t type = 0;
 
+	/* Of an entry of two words either may be written. */
+	if (word < paging(k)->entry && chance(k, 35) && !is_pdpt(k, at >> 12)) {
+		gva += word;
+		at += word;
+	}
+	bit = pick_bit(k, at);
+	/* Setting dirty there would come between its look at the old value and the comparison. */
+	if (code == KNOWN_CMPXCHG && maps_itself(k, gva, at))
+		code = KNOWN_WRITE8;
+	if (code == KNOWN_WRITE8 && word == 4)
+		code = KNOWN_WRITE4;
 	if (plain && chance(k, code == KNOWN_WRITE1 ? 40 : 12)) {
 		uint64_t shift = below(k, 8);
 
@@ -408,37 +494,86 @@ static void add_write(struct maker *k, uint64_t gva, uint64_t at)
 	case KNOWN_BTR:
 		value = bit;
 		break;
+	case KNOWN_CMPXCHG:
+	case KNOWN_CMPXCHG_FAIL:
+		if (word < paging(k)->entry && !(at & 4))
+			type = 8;
+		value = entry_bytes(k, at, type ? type : word);
+		break;
 	default:
-		value = entry_bytes(k, at, 8);
+		value = entry_bytes(k, at, word);
 		break;
 	}
-	add_simple(k, code, gva, value);
+	add(k, (struct known_op){ .code = code, .type = type, .gva = gva, .value = value });
 }
 
 /* What crosses a page ends in the frame that follows in memory. */
-static bool may_write(uint64_t at, uint64_t bytes)
+static bool may_write(const struct maker *k, uint64_t at, uint64_t bytes)
 {
-	uint64_t slot = (at & ~0xfffull) + 8 * KNOWN_DIRECT_SLOT;
+	const struct paging *p = paging(k);
+	unsigned int shift = 12 + p->bits * (p->levels - 1);
+	uint64_t slot = p->direct >> shift & ((1u << p->bits) - 1), n = p->entry == 4 ? 2 : 1;
 
-	/* The interpreter lives behind this one. */
-	if (is_root(at >> 12) && at < slot + 8 && at + bytes > slot)
-		return false;
+	/* The interpreter lives behind these. */
+	for (unsigned int part = 0; part < (p->registers ? KNOWN_PDPTS : 1); part++) {
+		uint64_t first = vm_root(p, 0, part) - (KNOWN_POOL_FRAME << 12) + (at & ~0xfffull) +
+				 p->entry * slot;
+
+		if (is_root(at >> 12) && at < first + n * p->entry && at + bytes > first)
+			return false;
+	}
 	return machine_is_writable(at >> 12) && machine_is_writable((at + bytes - 1) >> 12);
 }
 
-static void write_word(struct maker *k, uint64_t at, uint64_t value)
+/* An entry of two words, as a kernel that has no wider store writes it. */
+static void write_halves(struct maker *k, uint64_t at, uint64_t value)
+{
+	bool low_first = paging(k)->word == 8 || chance(k, 50);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		bool low = low_first == !i;
+
+		add_simple(k, KNOWN_WRITE4, direct(k, low ? at : at + 4),
+			   low ? (uint32_t)value : value >> 32);
+	}
+}
+
+static void write_entry_at(struct maker *k, uint64_t at, uint64_t value)
 {
 	static const uint8_t codes[] = { KNOWN_WRITE8, KNOWN_MOVS, KNOWN_XCHG, KNOWN_CMPXCHG };
 	static const uint8_t weights[] = { 70, 10, 10, 10 };
+	bool two_words = paging(k)->word < paging(k)->entry;
+	struct known_op op = { .gva = direct(k, at) };
 
-	if (is_root(at >> 12))
+	if (!may_be_global(k, is_root(at >> 12)))
 		value &= ~UT_PTE_G;
-	if (chance(k, 5)) {
-		add_simple(k, KNOWN_WRITE4, direct(at), (uint32_t)value);
-		add_simple(k, KNOWN_WRITE4, direct(at + 4), value >> 32);
+	if (paging(k)->entry == 4)
+		value = (uint32_t)value;
+	if (is_pdpt(k, at >> 12))
+		value &= 0xfffffe19u;
+	if (paging(k)->entry == 8 && chance(k, two_words ? 60 : 5)) {
+		write_halves(k, at, value);
 		return;
 	}
-	add_simple(k, codes[pick(k, weights, sizeof(weights))], direct(at), value);
+	op.value = value;
+	op.code = two_words ? KNOWN_CMPXCHG : codes[pick(k, weights, sizeof(weights))];
+	op.type = two_words ? 8 : 0;
+	if (op.code == KNOWN_WRITE8 && paging(k)->word == 4)
+		op.code = KNOWN_WRITE4;
+	add(k, op);
+}
+
+/* As above; what stands in registers takes effect when they are loaded. */
+static void write_word(struct maker *k, uint64_t at, uint64_t value)
+{
+	write_entry_at(k, at, value);
+	if (is_pdpt(k, at >> 12) && chance(k, 80))
+		add_simple(k, KNOWN_CR3, 0, k->m->cpu[k->vcpu].cr3);
+}
+
+static uint64_t word_of(const struct maker *k, uint64_t at)
+{
+	return at & ~(paging(k)->entry - 1ull);
 }
 
 static void touch(struct maker *k, uint64_t gva, bool write)
@@ -447,12 +582,15 @@ static void touch(struct maker *k, uint64_t gva, bool write)
 
 	make_fresh(k, gva);
 	w = machine_walk(k->m, k->vcpu, gva, write);
+	/* Large pages may lead to where no memory is. */
+	if (!w.fault && w.gpa >= KNOWN_RAM)
+		return;
 	if (w.fault && write) {
-		add_simple(k, KNOWN_WRITE8, gva & ~7ull, 0);
-	} else if (write && may_write(w.gpa & ~7ull, 16) && (gva & 4095) <= 4080) {
-		add_write(k, gva & ~7ull, w.gpa & ~7ull);
+		add_simple(k, is_32bit(k) ? KNOWN_WRITE4 : KNOWN_WRITE8, word_of(k, gva), 0);
+	} else if (write && may_write(k, word_of(k, w.gpa), 16) && (gva & 4095) <= 4080) {
+		add_write(k, word_of(k, gva), word_of(k, w.gpa));
 	} else {
-		add_simple(k, KNOWN_READ, gva & ~7ull, 0);
+		add_simple(k, KNOWN_READ, word_of(k, gva), 0);
 	}
 }
 
@@ -487,7 +625,7 @@ static void use_address(struct maker *k)
 static uint64_t used_entry(struct maker *k)
 {
 	struct machine_walk w = machine_walk(k->m, k->vcpu, known_address(k), false);
-	unsigned int level = w.bottom + below(k, 5 - w.bottom);
+	unsigned int level = w.bottom + below(k, paging(k)->levels + 1 - w.bottom);
 
 	return w.at[level - 1];
 }
@@ -496,15 +634,15 @@ static uint64_t some_entry(struct maker *k)
 {
 	if (chance(k, 60))
 		return used_entry(k);
-	return table_frame(k) << 12 | pick_index(k) << 3;
+	return pick_entry(k, table_frame(k));
 }
 
 static void write_entry(struct maker *k)
 {
 	uint64_t at = some_entry(k);
 
-	if (may_write(at, 16))
-		add_write(k, direct(at), at);
+	if (may_write(k, at, 16))
+		add_write(k, direct(k, at), at);
 }
 
 /* Like a kernel that takes a page away: a change, then the flush. */
@@ -514,12 +652,12 @@ static void unmap_address(struct maker *k)
 	struct machine_walk w = machine_walk(k->m, k->vcpu, gva, false);
 	uint64_t at = w.at[w.bottom - 1];
 
-	if (w.fault || !may_write(at, 8))
+	if (w.fault || !may_write(k, at, 8))
 		return;
 	if (chance(k, 60))
 		write_word(k, at, 0);
 	else
-		add_simple(k, KNOWN_BTR, direct(at), chance(k, 50) ? 1 : 6);
+		add_simple(k, KNOWN_BTR, direct(k, at), chance(k, 50) ? 1 : 6);
 	if (chance(k, 70))
 		flush_address(k, gva);
 	if (chance(k, 50))
@@ -528,7 +666,8 @@ static void unmap_address(struct maker *k)
 
 static void change_root(struct maker *k)
 {
-	uint64_t value = root_frame(k) << 12;
+	uint64_t value = vm_root(paging(k), below(k, KNOWN_ROOTS),
+				 paging(k)->registers ? below(k, KNOWN_PDPTS) : 0);
 
 	if (chance(k, 15))
 		value = k->m->cpu[k->vcpu].cr3;
@@ -566,23 +705,27 @@ static void invalidate(struct maker *k)
 					  .extra = type ? 0 : gva });
 		return;
 	}
-	flush_address(k, chance(k, 85) ? gva : direct(table_frame(k) << 12));
+	flush_address(k, chance(k, 85) ? gva : direct(k, table_frame(k) << 12));
 }
 
 /* A run as of a table that is cleared, or filled with equal entries. */
 static void store_run(struct maker *k)
 {
-	uint64_t at = some_entry(k), index = at >> 3 & 511, n = 2 + below(k, 24);
+	unsigned int word = paging(k)->word, words = 4096 / word;
+	uint64_t at = some_entry(k), index = at / word % words, n = 2 + below(k, 24);
 
-	if (index + n > 512)
-		n = 512 - index;
+	if (index + n > words)
+		n = words - index;
 	if (is_free(k) && (index & 7) + n > 8)
 		n = 8 - (index & 7);
-	if (!may_write(at, 8 * n))
+	if (!may_write(k, at, word * n))
 		return;
+	/* One word is no entry everywhere. */
 	add(k, (struct known_op){ .code = KNOWN_STOS,
-				  .gva = direct(at),
-				  .value = chance(k, 60) ? 0 : entry_bytes(k, at, 8),
+				  .gva = direct(k, at),
+				  .value = chance(k, 60) || word < paging(k)->entry
+						   ? 0
+						   : entry_bytes(k, at, word),
 				  .extra = n });
 }
 
@@ -594,7 +737,7 @@ static void free_table(struct maker *k)
 	unsigned int level = w.bottom + 1 + below(k, 3);
 	uint64_t table;
 
-	if (level > 4 || !may_write(w.at[level - 1], 8))
+	if (level > paging(k)->levels || !may_write(k, w.at[level - 1], 8))
 		return;
 	table = w.entry[level - 1] >> 12 & 0xffffffffff;
 	if (!machine_is_writable(table) || is_root(table))
@@ -602,10 +745,10 @@ static void free_table(struct maker *k)
 	write_word(k, w.at[level - 1], 0);
 	add_simple(k, KNOWN_CR3, 0, k->m->cpu[k->vcpu].cr3);
 	for (unsigned int i = 1 + below(k, 10); i; i--) {
-		uint64_t at = table << 12 | pick_index(k) << 3;
+		uint64_t at = pick_entry(k, table);
 
-		if (may_write(at, 16))
-			add_write(k, direct(at), at);
+		if (may_write(k, at, 16))
+			add_write(k, direct(k, at), at);
 	}
 }
 
@@ -613,32 +756,39 @@ static void free_table(struct maker *k)
 static void share_entry(struct maker *k)
 {
 	uint64_t from = used_entry(k), to;
-	uint64_t entry = machine_read(k->m, from, 8);
+	uint64_t entry = machine_read(k->m, from, paging(k)->entry);
 
-	if (chance(k, 50))
-		to = root_frame(k) << 12 | (from & 4095);
-	else
+	if (!chance(k, 50))
 		to = some_entry(k);
-	if (!may_write(to, 8))
+	else if (paging(k)->registers)
+		to = pick_entry(k, root_frame(k));
+	else
+		to = root_frame(k) << 12 | (from & 4095);
+	if (!may_write(k, to, 8))
 		return;
 	write_word(k, to, entry);
 }
 
 static void map_itself(struct maker *k)
 {
-	uint64_t root = k->m->cpu[k->vcpu].cr3 & UT_PTE_FRAME, table = root;
-	unsigned int index[4] = { pick_index(k), pick_index(k), pick_index(k), self_slot(k) };
-	unsigned int depth = 1 + below(k, 3);
+	unsigned int top = machine_top(k->m), depth, index[VM_LEVELS];
+	uint64_t table = k->m->cpu[k->vcpu].cr3 & UT_PTE_FRAME;
 
+	for (unsigned int level = 1; level <= paging(k)->levels; level++)
+		index[level - 1] = level == top ? self_slot(k) : pick_index_at(k, level);
+	depth = 1 + below(k, top > 2 ? top - 1 : top);
+	/* What registers lead to, if they do. */
+	if (paging(k)->registers)
+		table = k->m->cpu[k->vcpu].pdpte[index[top]] & UT_PTE_FRAME;
 	if (chance(k, 30))
 		table = some_entry(k) & ~0xfffull;
-	if (!may_write(table, 8))
+	if (!may_write(k, table, 8) || is_pdpt(k, table >> 12))
 		return;
-	write_word(k, table + 8 * self_slot(k), table_entry(k, table >> 12));
+	write_word(k, table + paging(k)->entry * self_slot(k), table_entry(k, table >> 12));
 	for (unsigned int i = 0; i < depth; i++)
-		index[3 - i] = self_slot(k);
-	k->history[k->vcpu][below(k, HISTORY)] = address_of(index);
-	touch(k, address_of(index) | (uint64_t)pick_index(k) << 3, chance(k, 60));
+		index[top - 1 - i] = self_slot(k);
+	k->history[k->vcpu][below(k, HISTORY)] = address_of(k, index);
+	touch(k, address_of(k, index) | (uint64_t)pick_index(k) * paging(k)->entry, chance(k, 60));
 }
 
 static void (*const deeds[])(struct maker *k) = {
@@ -657,13 +807,19 @@ static const uint8_t tempers[][DEEDS] = {
 
 /* ---- scripts ---- */
 
+/* So that a trace shows that everything before was done. */
+static void add_last(struct maker *k)
+{
+	add_simple(k, KNOWN_INVLPG, is_32bit(k) ? LAST_ADDRESS_32 : LAST_ADDRESS, 0);
+}
+
 static void make_free(struct maker *k, unsigned int length)
 {
 	for (k->vcpu = 0; k->vcpu < k->s->vcpus; k->vcpu++) {
 		k->array = k->vcpu;
 		while (k->s->n[k->array] < length)
 			deeds[pick(k, k->weights, DEEDS)](k);
-		add_simple(k, KNOWN_INVLPG, LAST_ADDRESS, 0);
+		add_last(k);
 		add_simple(k, KNOWN_END, 0, 0);
 	}
 }
@@ -677,9 +833,8 @@ static void make_shared(struct maker *k, unsigned int length)
 			k->vcpu ^= 1;
 		deeds[pick(k, k->weights, DEEDS)](k);
 	}
-	/* So that a trace shows that everything before was done. */
 	for (k->vcpu = 0; k->vcpu < s->vcpus; k->vcpu++)
-		add_simple(k, KNOWN_INVLPG, LAST_ADDRESS, 0);
+		add_last(k);
 	for (k->vcpu = 0; k->vcpu < s->vcpus; k->vcpu++)
 		add_simple(k, KNOWN_END, 0, 0);
 }
@@ -691,6 +846,8 @@ static int make(struct maker *k, uint64_t seed)
 
 	k->random = seed * 0xd1342543de82ef95ull + 1;
 	s->flavour = seed % 4 != 3 ? SCRIPT_ALONE : seed % 8 == 3 ? SCRIPT_TURNS : SCRIPT_FREE;
+	if (s->flavour == SCRIPT_FREE && is_32bit(k))
+		s->flavour = SCRIPT_TURNS;
 	s->vcpus = s->flavour == SCRIPT_ALONE ? 1 : 2;
 	s->arrays = s->flavour == SCRIPT_FREE ? 2 : 1;
 	for (unsigned int i = 0; i < s->arrays; i++) {
@@ -701,8 +858,8 @@ static int make(struct maker *k, uint64_t seed)
 	k->flushes = calloc(2 * MAX_OPS, sizeof(*k->flushes));
 	if (!k->flushes)
 		return -1;
-	machine_init(&s->start, KNOWN_POOL_FRAME << 12,
-		     VM_CR4 | (k->features.pcid && chance(k, 70) ? UT_CR4_PCIDE : 0));
+	machine_init(&s->start, s->paging, vm_root(s->paging, 0, 0),
+		     s->paging->cr4 | (k->features.pcid && chance(k, 70) ? UT_CR4_PCIDE : 0));
 	s->end = s->start;
 	k->m = &s->end;
 	k->weights = tempers[below(k, sizeof(tempers) / sizeof(tempers[0]))];
@@ -714,7 +871,7 @@ static int make(struct maker *k, uint64_t seed)
 	return 0;
 }
 
-struct script *script_make(uint64_t seed, struct vm_features features)
+struct script *script_make(uint64_t seed, const struct paging *paging, struct vm_features features)
 {
 	struct script *s = calloc(1, sizeof(*s));
 	struct maker *k = calloc(1, sizeof(*k));
@@ -722,8 +879,10 @@ struct script *script_make(uint64_t seed, struct vm_features features)
 
 	if (s && k) {
 		s->seed = seed;
+		s->paging = paging;
 		k->s = s;
-		k->features = features;
+		if (paging->word == 8)
+			k->features = features;
 		err = make(k, seed);
 		free(k->flushes);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Random scripts for the mini guest: a seed and what the vCPU can do determine all of it.
+ * Random scripts for the mini guest: a seed, the mode of paging and what the vCPU can do determine all
+ * of it.
  *
  * A script never depends on what the architecture leaves open. An address is used only if no entry
  * that translates it was changed, while it was present, after the vCPU's last flush of that address;
@@ -19,6 +20,7 @@ enum script_flavour {
 
 struct script {
 	uint64_t seed;
+	const struct paging *paging;
 	enum script_flavour flavour;
 	unsigned int vcpus;
 	unsigned int arrays; /* of operations: one if they take turns */
@@ -30,10 +32,12 @@ struct script {
 
 /**
  * script_make() - make the script of a seed
+ * @paging: the mode that the guest is in, always
+ * @features: what the vCPU has; 32-bit modes use none of it
  *
  * Return: the script, or NULL if there is no memory; the caller frees it.
  */
-struct script *script_make(uint64_t seed, struct vm_features features);
+struct script *script_make(uint64_t seed, const struct paging *paging, struct vm_features features);
 void script_free(struct script *s);
 
 /* Which of two vCPUs that run freely may change the words of a table with this index. */

@@ -19,10 +19,11 @@
 #define SELECTOR_TSS 24
 #define VECTORS 32
 #define VECTOR_PF 14
-#define TABLE_FLAGS 0x23ull /* present, writable, accessed */
-#define LARGE_FLAGS 0xe3ull /* dirty and large in addition */
+#define GDT_CODE_32 0x00cf9b000000ffffull
+#define GDT_DATA_32 0x00cf93000000ffffull
 
 extern const char known_code[], known_code_end[], known_code_fault[], known_code_trap[];
+extern const char known_code32[], known_code32_end[], known_code32_fault[], known_code32_trap[];
 
 static int failed(const char *what)
 {
@@ -41,9 +42,10 @@ static void choose_cpuid(struct vm_host *host)
 
 		if (e->function == 1)
 			host->features.pcid = e->ecx >> 17 & 1;
-		else if (e->function == 7 && e->index == 0)
+		else if (e->function == 7 && e->index == 0) {
 			host->features.invpcid = e->ebx >> 10 & 1;
-		else if (e->function == 0x80000001)
+			host->features.la57 = e->ecx >> 16 & 1;
+		} else if (e->function == 0x80000001)
 			e->edx &= ~(1u << 26);
 		else if (e->function == 0x80000008 && (e->eax & 0xff) > 40)
 			e->eax = (e->eax & ~0xffu) | 40;
@@ -82,37 +84,50 @@ uint8_t *vm_ram(void)
 		failed("guest memory");
 		return NULL;
 	}
-	vm_ram_reset(ram);
 	return ram;
 }
 
-static void set_gate(uint64_t *idt, unsigned int vector, const char *handler)
+/* An interrupt gate; @to: distance of the handler from the interpreter's start. */
+static void set_gate(uint64_t *idt, const struct paging *paging, unsigned int vector, uint64_t to)
 {
-	uint64_t to = KNOWN_DIRECT + KNOWN_CODE + (uint64_t)(handler - known_code);
+	uint64_t *gate = idt + (paging->word == 8 ? 2 : 1) * vector;
 
-	idt[2 * vector] =
-		(to & 0xffff) | SELECTOR_CODE << 16 | 0x8eull << 40 | (to >> 16 & 0xffff) << 48;
-	idt[2 * vector + 1] = to >> 32;
+	to += paging->direct + KNOWN_CODE;
+	gate[0] = (to & 0xffff) | SELECTOR_CODE << 16 | 0x8eull << 40 | (to >> 16 & 0xffff) << 48;
+	if (paging->word == 8)
+		gate[1] = to >> 32;
 }
 
-void vm_ram_reset(uint8_t *ram)
+static void set_code(uint8_t *ram, const struct paging *paging)
 {
+	bool wide = paging->word == 8;
+	const char *code = wide ? known_code : known_code32;
+	const char *end = wide ? known_code_end : known_code32_end;
+	const char *fault = wide ? known_code_fault : known_code32_fault;
+	const char *trap = wide ? known_code_trap : known_code32_trap;
 	uint64_t *gdt = vm_table(ram, KNOWN_GDT >> 12);
 
+	memcpy(ram + KNOWN_CODE, code, (size_t)(end - code));
+	for (unsigned int i = 0; i < VECTORS; i++)
+		set_gate(vm_table(ram, KNOWN_IDT >> 12), paging, i,
+			 (uint64_t)((i == VECTOR_PF ? fault : trap) - code));
+	gdt[SELECTOR_CODE / 8] = wide ? GDT_CODE : GDT_CODE_32;
+	gdt[SELECTOR_DATA / 8] = wide ? GDT_DATA : GDT_DATA_32;
+}
+
+/* The rest of an entry of 4 bytes is its neighbour, or still zero. */
+static void set_entry(void *ram, uint64_t gpa, uint64_t entry)
+{
+	vm_table(ram, gpa >> 12)[gpa >> 3 & 511] |= entry << 8 * (gpa & 7);
+}
+
+void vm_ram_reset(uint8_t *ram, const struct paging *paging)
+{
 	memset(ram, 0, KNOWN_OPS);
 	memset(vm_table(ram, KNOWN_POOL_FRAME), 0, KNOWN_POOL * 4096);
 	memset(vm_table(ram, KNOWN_DATA_FRAME), 0, KNOWN_DATA * 4096);
-	memcpy(ram + KNOWN_CODE, known_code, (size_t)(known_code_end - known_code));
-	for (unsigned int i = 0; i < VECTORS; i++)
-		set_gate(vm_table(ram, KNOWN_IDT >> 12), i,
-			 i == VECTOR_PF ? known_code_fault : known_code_trap);
-	gdt[SELECTOR_CODE / 8] = GDT_CODE;
-	gdt[SELECTOR_DATA / 8] = GDT_DATA;
-	vm_table(ram, KNOWN_PDPT >> 12)[0] = KNOWN_PD | TABLE_FLAGS;
-	for (uint64_t i = 0; i < KNOWN_RAM >> 21; i++)
-		vm_table(ram, KNOWN_PD >> 12)[i] = i << 21 | LARGE_FLAGS;
-	for (unsigned int i = 0; i < KNOWN_ROOTS; i++)
-		vm_table(ram, KNOWN_POOL_FRAME + i)[KNOWN_DIRECT_SLOT] = KNOWN_PDPT | TABLE_FLAGS;
+	set_code(ram, paging);
+	vm_tables(paging, set_entry, ram);
 }
 
 void vm_load(uint8_t *ram, unsigned int vcpu, const struct known_op *ops, size_t n)
@@ -123,7 +138,7 @@ void vm_load(uint8_t *ram, unsigned int vcpu, const struct known_op *ops, size_t
 	memcpy(ram + KNOWN_OPS + vcpu * KNOWN_OPS_BYTES, ops, n * sizeof(*ops));
 }
 
-static void set_segments(struct kvm_sregs *s)
+static void set_segments(struct kvm_sregs *s, const struct paging *paging)
 {
 	struct kvm_segment data = { .selector = SELECTOR_DATA,
 				    .limit = ~0u,
@@ -137,40 +152,53 @@ static void set_segments(struct kvm_sregs *s)
 	s->cs = data;
 	s->cs.selector = SELECTOR_CODE;
 	s->cs.type = 11;
-	s->cs.db = 0;
-	s->cs.l = 1;
-	s->tr = (struct kvm_segment){ .base = KNOWN_DIRECT + KNOWN_TSS,
+	s->cs.db = paging->word != 8;
+	s->cs.l = paging->word == 8;
+	s->tr = (struct kvm_segment){ .base = paging->direct + KNOWN_TSS,
 				      .selector = SELECTOR_TSS,
 				      .limit = 0x67,
 				      .type = 11,
 				      .present = 1 };
-	s->gdt.base = KNOWN_DIRECT + KNOWN_GDT;
+	s->gdt.base = paging->direct + KNOWN_GDT;
 	s->gdt.limit = 8 * 5 - 1;
-	s->idt.base = KNOWN_DIRECT + KNOWN_IDT;
-	s->idt.limit = VECTORS * 16 - 1;
+	s->idt.base = paging->direct + KNOWN_IDT;
+	s->idt.limit = VECTORS * (paging->word == 8 ? 16 : 8) - 1;
 }
 
-static int set_registers(struct vm *vm, unsigned int vcpu, bool turns, uint64_t cr3, uint64_t cr4)
+/* What an interpreter of few registers keeps in memory. */
+static void set_run(uint8_t *ram, unsigned int vcpu, const struct kvm_regs *regs)
+{
+	uint32_t run[KNOWN_RUN_BYTES / 4] = { [KNOWN_RUN_TURN / 4] = (uint32_t)regs->r13,
+					      [KNOWN_RUN_OPS / 4] = (uint32_t)regs->r14,
+					      [KNOWN_RUN_VCPU / 4] = vcpu };
+
+	memcpy(ram + KNOWN_STACK + (size_t)4096 * (vcpu + 1) - sizeof(run), run, sizeof(run));
+}
+
+static int set_registers(struct vm *vm, const struct paging *paging, unsigned int vcpu, bool turns,
+			 uint64_t cr3, uint64_t cr4)
 {
 	unsigned int own = turns ? 0 : vcpu;
+	uint64_t stack = paging->direct + KNOWN_STACK + 4096 * (vcpu + 1) - KNOWN_RUN_BYTES;
 	struct kvm_sregs sregs;
 	struct kvm_regs regs = {
-		.rip = KNOWN_DIRECT + KNOWN_CODE,
+		.rip = paging->direct + KNOWN_CODE,
 		.rflags = 2,
-		.rsp = KNOWN_DIRECT + KNOWN_STACK + 4096 * (vcpu + 1),
-		.rbp = KNOWN_DIRECT + KNOWN_STACK + 4096 * (vcpu + 1),
-		.r13 = KNOWN_DIRECT + KNOWN_TURN + 4096 * own,
-		.r14 = KNOWN_DIRECT + KNOWN_OPS + KNOWN_OPS_BYTES * own,
+		.rsp = stack,
+		.rbp = stack,
+		.r13 = paging->direct + KNOWN_TURN + 4096 * own,
+		.r14 = paging->direct + KNOWN_OPS + KNOWN_OPS_BYTES * own,
 		.r15 = vcpu,
 	};
 
 	if (ioctl(vm->vcpu_fd[vcpu], KVM_GET_SREGS, &sregs))
 		return failed("KVM_GET_SREGS");
-	set_segments(&sregs);
+	set_segments(&sregs, paging);
+	set_run(vm->ram, vcpu, &regs);
 	sregs.cr0 = VM_CR0;
 	sregs.cr3 = cr3;
 	sregs.cr4 = cr4;
-	sregs.efer = VM_EFER;
+	sregs.efer = paging->efer;
 	if (ioctl(vm->vcpu_fd[vcpu], KVM_SET_SREGS, &sregs))
 		return failed("KVM_SET_SREGS");
 	if (ioctl(vm->vcpu_fd[vcpu], KVM_SET_REGS, &regs))
@@ -196,8 +224,8 @@ static int create_vcpu(struct vm *vm, unsigned int vcpu)
 	return 0;
 }
 
-int vm_create(struct vm *vm, const struct vm_host *host, uint8_t *ram, unsigned int vcpus,
-	      bool turns, uint64_t cr3, uint64_t cr4)
+int vm_create(struct vm *vm, const struct vm_host *host, uint8_t *ram, const struct paging *paging,
+	      unsigned int vcpus, bool turns, uint64_t cr3, uint64_t cr4)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = KNOWN_RAM,
 						    .userspace_addr = (uint64_t)ram };
@@ -219,7 +247,7 @@ int vm_create(struct vm *vm, const struct vm_host *host, uint8_t *ram, unsigned 
 		goto destroy;
 	}
 	for (unsigned int i = 0; i < vcpus; i++) {
-		if (create_vcpu(vm, i) || set_registers(vm, i, turns, cr3, cr4))
+		if (create_vcpu(vm, i) || set_registers(vm, paging, i, turns, cr3, cr4))
 			goto destroy;
 	}
 	return 0;

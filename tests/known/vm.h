@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A virtual machine of one or two vCPUs in 64-bit mode, driven straight through /dev/kvm, whose
- * vCPUs execute operations that lie in its memory (layout.h).
+ * A virtual machine of one or two vCPUs, driven straight through /dev/kvm, whose vCPUs execute
+ * operations that lie in its memory (layout.h).
  */
 #ifndef UNSYNC_TESTS_KNOWN_VM_H
 #define UNSYNC_TESTS_KNOWN_VM_H
@@ -13,11 +13,32 @@
 #include "layout.h"
 
 #define VM_VCPUS 2
+#define VM_LEVELS 5 /* at most */
+
+/* How a guest translates addresses. */
+struct paging {
+	const char *name;
+	unsigned int levels;
+	unsigned int bits;  /* of an address for each level */
+	unsigned int entry; /* bytes */
+	unsigned int word;  /* bytes that most operations write */
+	unsigned int root;  /* level of the shadow pages that roots are */
+	uint64_t direct;    /* where physical address 0 is mapped */
+	uint64_t cr4, efer; /* initial values */
+	bool registers;	    /* the top level is four registers, loaded when CR3 is written */
+};
+
+extern const struct paging paging_four, paging_five, paging_pae, paging_two;
+
+/**
+ * paging_find() - "four", "five", "pae" or "two"; NULL if it is none of these
+ */
+const struct paging *paging_find(const char *name);
 
 struct known_op {
 	uint8_t code; /* KNOWN_* */
 	uint8_t vcpu;
-	uint16_t type; /* of INVPCID */
+	uint16_t type; /* of INVPCID; bytes of CMPXCHG in 32-bit modes */
 	uint32_t pad;
 	uint64_t gva;
 	uint64_t value;
@@ -26,6 +47,7 @@ struct known_op {
 
 struct vm_features {
 	bool pcid, invpcid;
+	bool la57; /* five-level paging; scripts do not ask */
 };
 
 /* What one thread that makes virtual machines shares between them. */
@@ -59,7 +81,7 @@ void vm_host_close(struct vm_host *host);
  * May serve one VM after another; vm_ram_reset() between them makes it like new.
  */
 uint8_t *vm_ram(void);
-void vm_ram_reset(uint8_t *ram);
+void vm_ram_reset(uint8_t *ram, const struct paging *paging);
 
 /**
  * vm_table() - the table (or other page) in a frame of guest memory, as 512 words
@@ -80,13 +102,14 @@ void vm_load(uint8_t *ram, unsigned int vcpu, const struct known_op *ops, size_t
 
 /**
  * vm_create() - a machine in its initial state
+ * @paging: as the memory was reset for
  * @turns: both vCPUs execute the operations of vCPU 0's array, each those that name it
  * @cr3, @cr4: initial values, for all vCPUs
  *
  * Return: 0, or -1 after a message on stderr.
  */
-int vm_create(struct vm *vm, const struct vm_host *host, uint8_t *ram, unsigned int vcpus,
-	      bool turns, uint64_t cr3, uint64_t cr4);
+int vm_create(struct vm *vm, const struct vm_host *host, uint8_t *ram, const struct paging *paging,
+	      unsigned int vcpus, bool turns, uint64_t cr3, uint64_t cr4);
 
 /**
  * vm_run() - run a vCPU to its next KNOWN_END
@@ -101,9 +124,18 @@ void vm_destroy(struct vm *vm);
 /* Number of page faults that a vCPU had (both together, if they take turns: ask for vCPU 0). */
 uint64_t vm_faults(const struct vm *vm, unsigned int vcpu);
 
-/* Initial values of registers; PCIDE is added by who uses it. */
-#define VM_CR0 0x80010033ull /* PG, WP, NE, ET, MP, PE */
-#define VM_CR4 0xa0ull	     /* PAE, PGE */
-#define VM_EFER 0xd00ull     /* LME, LMA, NX */
+#define VM_CR0 0x80010033ull /* initial value: PG, WP, NE, ET, MP, PE */
+
+/**
+ * vm_tables() - what every address space begins with
+ * @paging: the mode
+ * @set: called for each entry: where it is, and what it is
+ * @ctx: given to it
+ */
+void vm_tables(const struct paging *paging, void (*set)(void *ctx, uint64_t gpa, uint64_t entry),
+	       void *ctx);
+
+/* CR3 of a root: @i below KNOWN_ROOTS; with PAE, of one of the several in its frame. */
+uint64_t vm_root(const struct paging *paging, unsigned int i, unsigned int part);
 
 #endif
