@@ -1065,7 +1065,7 @@ static int finish_instruction(struct comparison *c, const struct ut_event *e)
 	/* The others of a directory's four quadrants tell nothing new. */
 	if (e->page.role & UT_ROLE_QUADRANT)
 		return 0;
-	if (!done && c->unseen[lane] && is_target(c, lane, e->page.gfn)) {
+	if (!done && e->page.known && c->unseen[lane] && is_target(c, lane, e->page.gfn)) {
 		match_content(c, lane, e, &before, &after);
 		done = after && (!before || choose(c));
 	}
