@@ -57,19 +57,25 @@ static bool guest_permits(const struct um_vcpu *vcpu, const struct ut_fault *f)
 }
 
 /*
- * Does the root that a top has for the address stand for the table that the walk went through? With PAE
- * that is known from walks only.
+ * Of PAE's top entries, which no trace has, a walk tells the one that it began with. If another root hangs
+ * there it was another entry when CR3 was written last: the host had its root ready since then.
  */
-static bool top_fits(const struct um_mmu *mmu, const struct um_page *root, const struct ut_fault *f)
+static void learn_top(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
 {
 	uint64_t pdpte = f->walk[UM_TOP_LEVEL - 1];
+	uint64_t gfn = (pdpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+	unsigned int index = um_index(f->gva, UM_TOP_LEVEL);
+	struct um_page *top = vcpu->root;
 	const struct um_page *child;
 
-	if (!um_is_top(root) || (root->role & UT_ROLE_4BYTE))
-		return true;
-	child = um_child(mmu, root, um_index(f->gva, UM_TOP_LEVEL));
-	return child && (pdpte & UT_PTE_P) &&
-	       child->gfn == (pdpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+	if (!um_is_top(top) || (top->role & UT_ROLE_4BYTE))
+		return;
+	child = um_child(mmu, top, index);
+	if (child && (pdpte & UT_PTE_P) && child->gfn == gfn)
+		return;
+	um_drop_entry(mmu, top, index);
+	if (pdpte & UT_PTE_P)
+		um_load_below_top(mmu, vcpu, top, index, gfn);
 }
 
 /*
@@ -81,8 +87,7 @@ static bool spared(struct um_mmu *mmu, const struct um_vcpu *vcpu, const struct 
 	unsigned int index;
 	struct um_page *page = um_leaf_of(mmu, vcpu->root, f->gva, &index);
 
-	if (!page || !top_fits(mmu, vcpu->root, f) || !(page->spt[index] & UM_SPTE_P) ||
-	    !permits(page->spt[index], f->error))
+	if (!page || !(page->spt[index] & UM_SPTE_P) || !permits(page->spt[index], f->error))
 		return false;
 	if (f->outcome == UT_OUT_REFLECTED && guest_permits(vcpu, f))
 		return false;
@@ -198,7 +203,7 @@ static bool descend_top(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct u
 	uint64_t gfn = (f->walk[UM_TOP_LEVEL - 1] & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
 
 	if (role & UT_ROLE_4BYTE)
-		gfn = um_cr3_gfn(vcpu->cr3);
+		gfn = um_top_directory(d->page);
 	return step(mmu, vcpu, d, f->gva, gfn, role);
 }
 
@@ -403,6 +408,7 @@ void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f
 		mmu->count[f->outcome == UT_OUT_REFLECTED ? UM_exit_reflect : UM_exit_fault]++;
 		return;
 	}
+	learn_top(mmu, vcpu, f);
 	if (spared(mmu, vcpu, f)) {
 		mmu->count[UM_faults_spared]++;
 		return;

@@ -405,24 +405,15 @@ void um_set_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root)
 	vcpu->root = root;
 }
 
-/*
- * Look up one of the four roots. With 32-bit tables all are in the directory that CR3 names. PAE's are in
- * entries that the CPU reads when CR3 is written, and that no trace has: taken for what they were, until a
- * fault's walk tells otherwise.
- */
-static void load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top,
-			   unsigned int index)
+void um_load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top,
+		       unsigned int index, uint64_t gfn)
 {
-	const struct um_page *was = um_child(mmu, top, index);
 	uint32_t role = um_role_below_top(top->role);
 	struct um_page *root;
 
 	if (role & UT_ROLE_4BYTE)
-		root = um_get_page(mmu, vcpu, um_cr3_gfn(vcpu->cr3), role | um_quadrant(index));
-	else if (was)
-		root = um_get_page(mmu, vcpu, was->gfn, role);
-	else
-		return;
+		role |= um_quadrant(index);
+	root = um_get_page(mmu, vcpu, gfn, role);
 	if (!root || top->gone)
 		return;
 	mmu->count[UM_roots_loaded]++;
@@ -430,6 +421,23 @@ static void load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_p
 		return;
 	um_drop_entry(mmu, top, index);
 	um_link(mmu, vcpu, top, index, root);
+}
+
+/*
+ * With 32-bit tables all four roots are in the directory that CR3 names. PAE's are in entries that the
+ * CPU reads when CR3 is written, and that no trace has: taken for what they were, until a fault's walk
+ * tells otherwise.
+ */
+static void load_all_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top)
+{
+	for (unsigned int i = 0; i < TOP_ENTRIES && vcpu->root == top; i++) {
+		const struct um_page *was = um_child(mmu, top, i);
+
+		if (top->role & UT_ROLE_4BYTE)
+			um_load_below_top(mmu, vcpu, top, i, um_top_directory(top));
+		else if (was)
+			um_load_below_top(mmu, vcpu, top, i, was->gfn);
+	}
 }
 
 void um_load_root_at(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn)
@@ -447,12 +455,10 @@ void um_load_root_at(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn)
 	um_set_root(mmu, vcpu, root);
 	if (mmu->model->page_linked)
 		mmu->model->page_linked(mmu, vcpu, NULL, 0, root);
-	if (!um_is_top(root)) {
+	if (um_is_top(root))
+		load_all_below_top(mmu, vcpu, root);
+	else
 		mmu->count[UM_roots_loaded]++;
-		return;
-	}
-	for (unsigned int i = 0; i < TOP_ENTRIES && vcpu->root == root; i++)
-		load_below_top(mmu, vcpu, root, i);
 }
 
 void um_load_root(struct um_mmu *mmu, struct um_vcpu *vcpu)

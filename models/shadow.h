@@ -98,6 +98,8 @@ void um_rmap_remove(struct um_mmu *mmu, struct um_page *page, unsigned int index
 
 struct um_page *um_get_page(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn, uint32_t role);
 void um_zap_recorded(struct um_mmu *mmu, struct um_page *page);
+void um_load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top,
+		       unsigned int index, uint64_t gfn);
 void um_link(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent, unsigned int index,
 	     struct um_page *child);
 void um_set_leaf(struct um_mmu *mmu, struct um_page *page, unsigned int index, uint64_t spte);
@@ -137,6 +139,12 @@ static inline uint32_t um_quadrant(unsigned int n)
 static inline uint32_t um_role_below_top(uint32_t top)
 {
 	return (top & ~(UT_ROLE_LEVEL | UT_ROLE_DIRECT)) | (UM_TOP_LEVEL - 1);
+}
+
+/* The directory that the four roots below a top shadow, with 32-bit tables: see um_root_gfn(). */
+static inline uint64_t um_top_directory(const struct um_page *top)
+{
+	return (top->gfn & ~UM_TOP_GFN) >> (UM_FRAME_SHIFT - 5);
 }
 
 static inline uint64_t um_spte_gfn(uint64_t spte)

@@ -61,8 +61,9 @@ int main(int argc, char **argv)
 	int err = -1;
 
 	if (!read_arguments(argc, argv, &a)) {
-		fprintf(stderr, "usage: known-guest --seeds FIRST-LAST [--paging four|five|pae|two] "
-				"[--shadow-pages N]\n");
+		fprintf(stderr,
+			"usage: known-guest --seeds FIRST-LAST [--paging four|five|pae|two] "
+			"[--shadow-pages N]\n");
 		return 2;
 	}
 	if (vm_host_open(&host))
