@@ -6,7 +6,7 @@
 
 #define FOREVER UINT64_MAX
 #define SHIFT 12
-#define MAX_CONTEXTS 512 /* of one vCPU; beyond that the oldest is forgotten, and judged mildly */
+#define PCIDS 4096
 #define MAX_PAGES_FLUSHED (1u << 18) /* addresses remembered; as above */
 #define MAX_STRUCTURE_FLUSHES (1u << 16)
 #define GLOBAL 0x1000u /* instead of a PCID: translations of every address space */
@@ -32,12 +32,6 @@ struct table {
 	int32_t n_versions, cap_versions;
 };
 
-/* An address space as one vCPU has it cached: (root, PCID), and what it may remember of it begins. */
-struct context {
-	uint64_t root, since;
-	uint16_t pcid;
-};
-
 /* The vCPU began to run on a root. It ends when the next one begins. */
 struct stay {
 	uint64_t root, from;
@@ -58,9 +52,8 @@ struct vcpu {
 	bool seen; /* its registers are known */
 	uint64_t cr0, cr3, cr4, efer;
 	uint64_t globals_since; /* last flush of everything */
-	struct context *contexts;
-	size_t n_contexts, cap_contexts;
-	uint64_t forgot; /* contexts were forgotten up to this event */
+	uint64_t pcids_since;	/* last flush of all PCIDs */
+	uint64_t *pcid_flushed; /* of each of them; NULL: none by itself */
 	struct stay *stays;
 	size_t n_stays, cap_stays;
 	struct flushed *pages;
@@ -343,70 +336,48 @@ static uint64_t root_of(const struct vcpu *v)
 	return (v->cr3 & (m.narrow ? 0xfffff000u : UT_PTE_FRAME)) >> SHIFT;
 }
 
-static struct context *find_context(const struct vcpu *v, uint64_t root, uint16_t pcid)
+/* The vCPU runs on another root now, perhaps. */
+static void enter_root(struct ur_guest *g, struct vcpu *v)
 {
-	for (size_t i = 0; i < v->n_contexts; i++) {
-		if (v->contexts[i].root == root && v->contexts[i].pcid == pcid)
-			return &v->contexts[i];
-	}
-	return NULL;
-}
-
-/* Everything cached with a PCID goes. */
-static void drop_contexts(struct vcpu *v, uint16_t pcid)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < v->n_contexts; i++) {
-		if (v->contexts[i].pcid != pcid)
-			v->contexts[kept++] = v->contexts[i];
-	}
-	v->n_contexts = kept;
-}
-
-/* The vCPU runs on (root, PCID) now; whatever it had cached of it stays. */
-static void enter_context(struct ur_guest *g, struct vcpu *v)
-{
-	struct context c = { root_of(v), g->seq, pcid_of(v) };
+	uint64_t root = root_of(v);
 
 	if (!(v->cr4 & UT_CR4_PGE))
 		v->n_stays = 0; /* nothing is global */
-	if (!v->n_stays || v->stays[v->n_stays - 1].root != c.root) {
-		if (!room(g, (void **)&v->stays, v->n_stays, &v->cap_stays, sizeof(*v->stays)))
-			return;
-		v->stays[v->n_stays++] = (struct stay){ c.root, g->seq };
-	}
-	if (find_context(v, c.root, c.pcid))
+	if (v->n_stays && v->stays[v->n_stays - 1].root == root)
 		return;
-	if (v->n_contexts == MAX_CONTEXTS) {
-		memmove(v->contexts, v->contexts + 1, (MAX_CONTEXTS - 1) * sizeof(*v->contexts));
-		v->n_contexts--;
-		v->forgot = g->seq;
-	}
-	if (v->forgot)
-		c.since = 0;
-	if (room(g, (void **)&v->contexts, v->n_contexts, &v->cap_contexts, sizeof(c)))
-		v->contexts[v->n_contexts++] = c;
+	if (room(g, (void **)&v->stays, v->n_stays, &v->cap_stays, sizeof(*v->stays)))
+		v->stays[v->n_stays++] = (struct stay){ root, g->seq };
 }
 
+/* Everything cached with a PCID goes, but for what is global. */
 static void flush_pcid(struct ur_guest *g, struct vcpu *v, uint16_t pcid)
 {
-	drop_contexts(v, pcid);
-	if (pcid == pcid_of(v))
-		enter_context(g, v);
+	if (!v->pcid_flushed) {
+		v->pcid_flushed = calloc(PCIDS, sizeof(*v->pcid_flushed));
+		if (!v->pcid_flushed) {
+			g->failed = true;
+			return;
+		}
+	}
+	v->pcid_flushed[pcid % PCIDS] = g->seq;
 }
 
-static void flush_contexts(struct ur_guest *g, struct vcpu *v)
+static uint64_t pcid_since(const struct vcpu *v, uint16_t pcid)
 {
-	v->n_contexts = 0;
+	uint64_t at = v->pcid_flushed ? v->pcid_flushed[pcid % PCIDS] : 0;
+
+	return at > v->pcids_since ? at : v->pcids_since;
+}
+
+static void flush_pcids(struct ur_guest *g, struct vcpu *v)
+{
+	v->pcids_since = g->seq;
 	v->n_structure = 0;
-	v->forgot = 0;
-	enter_context(g, v);
 }
 
 static void flush_all(struct ur_guest *g, struct vcpu *v)
 {
-	flush_contexts(g, v);
+	flush_pcids(g, v);
 	v->globals_since = g->seq;
 	v->n_pages = 0;
 	if (v->pages)
@@ -516,7 +487,7 @@ static void on_invpcid(struct ur_guest *g, struct vcpu *v, const struct ut_invpc
 		flush_all(g, v);
 		break;
 	default:
-		flush_contexts(g, v);
+		flush_pcids(g, v);
 		break;
 	}
 }
@@ -531,14 +502,15 @@ static void on_cr(struct ur_guest *g, struct vcpu *v, const struct ut_cr *cr)
 		v->cr0 = cr->value;
 		if (changed & UT_CR0_PG)
 			flush_all(g, v);
+		enter_root(g, v);
 		break;
 	case 3:
 		v->cr3 = cr->value & ~UT_CR3_NOFLUSH;
 		if (!(v->cr4 & UT_CR4_PCIDE) || !(cr->value & UT_CR3_NOFLUSH))
-			drop_contexts(v, pcid_of(v));
+			flush_pcid(g, v, pcid_of(v));
 		if (!(v->cr4 & UT_CR4_PCIDE))
 			v->n_structure = 0;
-		enter_context(g, v);
+		enter_root(g, v);
 		break;
 	case 4:
 		changed = v->cr4 ^ cr->value;
@@ -547,6 +519,7 @@ static void on_cr(struct ur_guest *g, struct vcpu *v, const struct ut_cr *cr)
 			flush_all(g, v);
 		else if ((changed & UT_CR4_PAE) || (changed & v->cr4 & UT_CR4_SMEP))
 			flush_pcid(g, v, pcid_of(v));
+		enter_root(g, v);
 		break;
 	default:
 		break;
@@ -568,8 +541,7 @@ static void on_state(struct ur_guest *g, struct vcpu *v, const struct ut_state *
 	v->efer = s->efer;
 	if (first)
 		flush_all(g, v);
-	else
-		enter_context(g, v);
+	enter_root(g, v);
 }
 
 /* ---- walks of the recorded host ---- */
@@ -682,10 +654,11 @@ struct question {
 	const struct vcpu *v;
 	const struct ur_translation *t;
 	struct mode m;
-	unsigned int leaf_level; /* of the guest's own entry */
-	bool global;		 /* only leaf entries marked global count */
-	bool now;		 /* only what the tables hold now counts */
-	bool cut;		 /* that is not known of all of them */
+	unsigned int leaf_level;  /* of the guest's own entry */
+	uint64_t globals_flushed; /* when those for the address were, last */
+	bool global;		  /* only leaf entries marked global count */
+	bool now;		  /* only what the tables hold now counts */
+	bool cut;		  /* that is not known of all of them */
 };
 
 /* Between two readings on one way down. */
@@ -702,13 +675,16 @@ static bool exec_by(const struct vcpu *v, uint64_t gpte)
 static bool grants(const struct question *q, const struct way *w, uint64_t gpte, unsigned int level)
 {
 	const struct ur_translation *t = q->t;
-	bool write = (w->write && (gpte & UT_PTE_W)) || (t->ignores_wp && !t->user);
+	bool write = w->write && (gpte & UT_PTE_W), user = w->user && (gpte & UT_PTE_U);
 
+	/* A user's page that was made the supervisor's must not get round SMEP. */
+	if (t->write && !write && t->ignores_wp && !t->user)
+		write = !(t->smep && user && t->exec);
 	if (leaf_gfn(q->m, gpte, level, t->gva) != t->gfn || level < t->level)
 		return false;
 	if (t->write && (!write || !(gpte & UT_PTE_D)))
 		return false;
-	if (t->user && !(w->user && (gpte & UT_PTE_U)))
+	if (t->user && !user)
 		return false;
 	return !t->exec || (w->exec && exec_by(q->v, gpte));
 }
@@ -743,9 +719,14 @@ static bool reading(struct question *q, unsigned int level, const struct way *w,
 
 	if (!(value & UT_PTE_P) || !(value & UT_PTE_A) || to <= w->from || from >= w->before)
 		return false;
-	if (is_leaf(q->v, q->m, value, level))
-		return level == q->leaf_level && (!q->global || (value & UT_PTE_G)) &&
-		       grants(q, w, value, level);
+	if (is_leaf(q->v, q->m, value, level)) {
+		bool global = (value & UT_PTE_G) && (q->v->cr4 & UT_CR4_PGE);
+
+		/* INVLPG takes global translations of every PCID. */
+		if (global ? to <= q->globals_flushed : q->global)
+			return false;
+		return level == q->leaf_level && grants(q, w, value, level);
+	}
 	if (level <= q->leaf_level)
 		return false;
 	if (from > next.from)
@@ -762,6 +743,18 @@ static bool reading(struct question *q, unsigned int level, const struct way *w,
 	return reach(q, (value & UT_PTE_FRAME) >> SHIFT, level - 1, &next);
 }
 
+static bool reach_below_top(struct question *q, const struct table *t, unsigned int index,
+			    const struct way *w)
+{
+	if (reading(q, 3, w, t->now[index], 0, FOREVER))
+		return true;
+	for (int32_t i = t->past[index]; i >= 0; i = t->versions[i].older) {
+		if (reading(q, 3, w, t->versions[i].value, 0, FOREVER))
+			return true;
+	}
+	return false;
+}
+
 static bool reach(struct question *q, uint64_t gfn, unsigned int level, const struct way *w)
 {
 	const struct table *t = find_table(q->g, gfn);
@@ -771,6 +764,9 @@ static bool reach(struct question *q, uint64_t gfn, unsigned int level, const st
 		q->cut = true;
 	if (!t)
 		return false;
+	/* Which vCPU read PAE's top entries when is not known; each may have any that was seen. */
+	if (gfn & PAE_TOP)
+		return reach_below_top(q, t, index, w);
 	/* Of a table that is not known any more the last content may have lasted. */
 	if ((t->known || !q->now) &&
 	    reading(q, level, w, entry_in(q->m, index, t->now[word]), t->since[word], FOREVER))
@@ -799,6 +795,7 @@ static bool way_down(struct question *q, uint64_t root, uint64_t from, uint64_t 
 
 		if (flushed > w.from)
 			w.from = flushed;
+		q->globals_flushed = page_flushed_at(q->v, GLOBAL, q->leaf_level, q->t->gva);
 		if (w.from < w.before && reach(q, root, q->m.levels, &w))
 			return true;
 	}
@@ -826,7 +823,6 @@ enum ur_answer ur_guest_may_use(const struct ur_guest *g, uint16_t vcpu,
 				const struct ur_translation *t)
 {
 	struct question q = { .g = g, .v = find_vcpu(g, vcpu), .t = t, .now = true };
-	const struct context *c;
 
 	if (!q.v)
 		return UR_CANNOT;
@@ -837,8 +833,7 @@ enum ur_answer ur_guest_may_use(const struct ur_guest *g, uint16_t vcpu,
 	if (way_down(&q, root_of(q.v), g->seq, FOREVER, pcid_of(q.v)))
 		return UR_NOW;
 	q.now = false;
-	c = find_context(q.v, root_of(q.v), pcid_of(q.v));
-	if (c && way_down(&q, c->root, c->since, FOREVER, c->pcid))
+	if (way_down(&q, root_of(q.v), pcid_since(q.v, pcid_of(q.v)), FOREVER, pcid_of(q.v)))
 		return UR_PAST;
 	if (q.cut)
 		return UR_CANNOT;
@@ -978,7 +973,7 @@ void ur_guest_destroy(struct ur_guest *g)
 		free(g->tables[i]);
 	}
 	for (size_t i = 0; i < g->n_vcpus; i++) {
-		free(g->vcpus[i]->contexts);
+		free(g->vcpus[i]->pcid_flushed);
 		free(g->vcpus[i]->stays);
 		free(g->vcpus[i]->pages);
 		free(g->vcpus[i]->structure);

@@ -33,6 +33,8 @@ struct ur_translation {
 	bool write, user, exec;
 	/* Made for CR0.WP off: supervisor writes ignore read-only entries. */
 	bool ignores_wp;
+	/* ... while CR4.SMEP is on: what users may use the supervisor must not execute for all that. */
+	bool smep;
 };
 
 enum ur_answer {

@@ -303,6 +303,10 @@ static const char *link_fault(const struct um_page *page, unsigned int index,
 	if ((page->role & UT_ROLE_4BYTE) && level == 2 && !large &&
 	    (child->role & UT_ROLE_QUADRANT) != (index % 2) << UT_ROLE_QUADRANT_SHIFT)
 		return "another part of the table";
+	/* With CR0.WP off, a supervisor's write makes it the supervisor's. */
+	if (large && !(page->role & UT_ROLE_CR0_WP) && !(child->role & UT_ROLE_USER) &&
+	    (gpte & UT_PTE_D))
+		access |= UT_ROLE_WRITE;
 	if (child->role & UT_ROLE_ACCESS & ~access)
 		return "a page with more access";
 	return NULL;
@@ -377,7 +381,8 @@ static void check_leaf(struct ur_oracle *o, uint16_t vcpu, const struct um_page 
 				    .write = spte & UM_SPTE_W,
 				    .user = spte & UM_SPTE_U,
 				    .exec = !(spte & UM_SPTE_NX),
-				    .ignores_wp = !(page->role & UT_ROLE_CR0_WP) };
+				    .ignores_wp = !(page->role & UT_ROLE_CR0_WP),
+				    .smep = page->role & UT_ROLE_SMEP_NOT_WP };
 
 	o->result.checks++;
 	switch (ur_guest_may_use(o->guest, vcpu, &t)) {
