@@ -157,6 +157,17 @@ static void prefetch_around(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_
 	}
 }
 
+/* A fault that this design did not take brought the recorded host more than what it was about. */
+static void not_prefetched(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	unsigned int index;
+	struct um_page *page = um_leaf_of(mmu, vcpu->root, f->gva, &index);
+
+	if (f->outcome == UT_OUT_FILLED && page && ut_role_level(page->role) == 1 &&
+	    !(page->role & UT_ROLE_DIRECT))
+		prefetch_around(mmu, vcpu, page, index);
+}
+
 /* A fault on its way down: the page reached, and what the guest's entries allow so far. */
 struct descent {
 	struct um_page *page;
@@ -411,6 +422,8 @@ void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f
 	learn_top(mmu, vcpu, f);
 	if (spared(mmu, vcpu, f)) {
 		mmu->count[UM_faults_spared]++;
+		if (mmu->no_prefetch)
+			not_prefetched(mmu, vcpu, f);
 		return;
 	}
 	if (f->outcome == UT_OUT_REFLECTED) {

@@ -200,7 +200,7 @@ static enum um_verdict want_writable(struct um_mmu *mmu, struct um_vcpu *vcpu,
 
 	(void)vcpu;
 	(void)write;
-	/* What is filled unasked lets nothing go since 5.14; before, the writable entry was enough. */
+	/* Today what is filled unasked lets nothing go; in 2010 a writable entry was reason enough. */
 	if (prefetch && r->prefetch)
 		return UM_EMULATE;
 	if (shadowed_above_leaf(frame) || (r->one_role && frame->n_pages > 1)) {
@@ -474,12 +474,14 @@ static void refill_all(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page 
 	um_for_each_page(mmu, page->frame, refill_one, &ctx);
 }
 
+/* Whoever keeps or refills the entry, as the recorded host may have, takes no fault there afterwards. */
 static void drop_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 {
 	if (!(page->spt[index] & UM_SPTE_P))
 		return;
 	um_drop_entry(mmu, page, index);
 	mmu->count[UM_entries_fixed]++;
+	mmu->count[UM_refaults_max]++;
 }
 
 static void invlpg_leaf(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *page,

@@ -22,6 +22,7 @@
 #define MAX_NUMBER 999999999999999999ull /* what a number of an option can be written with */
 
 static const char word_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+static const char choice_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-.";
 
 /* Where the pointers of a model's tables may lead; of a built-in one, anywhere. */
 struct reach {
@@ -116,13 +117,13 @@ static int check_choices(struct look *k, const struct um_option *o)
 		return wrong(k, "option %s is a choice, but has no .choices; give it \"a|b|c\"",
 			     o->name);
 	for (;; c++) {
-		size_t word = strspn(c, word_letters);
+		size_t word = strspn(c, choice_letters);
 
 		c += word;
 		if (!word || (*c && *c != '|'))
 			return wrong(k,
 				     "option %s: choices \"%s\" are not of the form \"a|b|c\" "
-				     "(small letters, digits, - and _)",
+				     "(small letters, digits, -, _ and .)",
 				     o->name, o->choices);
 		if (!*c)
 			return 0;
