@@ -39,6 +39,10 @@ do for [i = 1:leg_n] {
 		set arrow 1000+i from screen X(x), Y(y) to screen X(x + px * 1.3), Y(y) heads size screen X(4), 90 \
 			lw 1.5 lc rgb leg_rgb[i]
 	}
+	if (leg_kind[i] eq "arrow") {
+		set arrow 1000+i from screen X(x), Y(y) to screen X(x + px * 1.3), Y(y) head filled size screen X(8), 20 \
+			lw 1.5 lc rgb leg_rgb[i]
+	}
 	if (leg_kind[i][1:2] eq "pt") {
 		set label 1100+i "" at screen X(x + px * 0.65), Y(y) point pt int(leg_kind[i][3:*]) ps 1.1 lc rgb leg_rgb[i]
 	}

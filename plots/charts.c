@@ -257,18 +257,19 @@ bool pl_shown(const struct pl_results *results, size_t trace, size_t model)
 	return false;
 }
 
-/* So that the built-in designs look the same on every page; all others take what is left. */
+/*
+ * So that the built-in designs look the same on every page; all others take what is left, first what
+ * stands first. The first eight are of Okabe and Ito.
+ */
 static const struct {
 	const char *label, *colour;
 } palette[] = {
-	{ "sync-on-write", "#D55E00" },
-	{ "oos-per-root", "#0072B2" },
-	{ "unsync-bitmap", "#009E73" },
-	{ "kvm", "#CC79A7" },
-	{ NULL, "#E69F00" },
-	{ NULL, "#56B4E9" },
-	{ NULL, "#000000" },
-	{ NULL, "#F0E442" },
+	{ "adaptive", "#E69F00" },     { "xen-oos", "#56B4E9" },
+	{ "ideal", "#000000" },	       { "sync-on-write", "#D55E00" },
+	{ "oos-per-root", "#0072B2" }, { "unsync-bitmap", "#009E73" },
+	{ "kvm", "#CC79A7" },	       { NULL, "#F0E442" },
+	{ "virtual-tlb", "#882255" },  { "prefault", "#999933" },
+	{ "nested", "#332288" },       { NULL, "#AAAAAA" },
 };
 
 #define N_PALETTE (sizeof(palette) / sizeof(palette[0]))
@@ -291,6 +292,7 @@ static bool label_there(const struct pl_results *r, const char *label)
 	return false;
 }
 
+/* When no colour is free any more they begin again; charts tell such designs apart by dashes and names. */
 const char *pl_colour(const struct pl_results *results, size_t model)
 {
 	size_t free_slots[N_PALETTE], n = 0, before = 0;
@@ -300,17 +302,14 @@ const char *pl_colour(const struct pl_results *results, size_t model)
 		return "#767676";
 	if (own < N_PALETTE)
 		return palette[own].colour;
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < N_PALETTE; i++) {
-			if ((pass == 0) == !palette[i].label &&
-			    !label_there(results, palette[i].label))
-				free_slots[n++] = i;
-		}
+	for (size_t i = 0; i < N_PALETTE; i++) {
+		if (!label_there(results, palette[i].label))
+			free_slots[n++] = i;
 	}
 	for (size_t m = 0; m < model; m++)
 		before += !results->models[m].null &&
 			  reserved_colour(results->models[m].label) == N_PALETTE;
-	return palette[free_slots[before % n]].colour;
+	return palette[before < n ? free_slots[before] : before % N_PALETTE].colour;
 }
 
 void pl_chart_colours(FILE *out, const struct pl_results *results, const struct pl_chart *chart)

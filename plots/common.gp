@@ -20,14 +20,19 @@ rule = 0xdddddd
 
 hex(s) = int("0x".s[2:*])
 colour(i) = hex(word(colours, int(i)))
-# A design beyond the eighth shares a colour; its lines are dashed.
-dash(i) = 1 + int((i - 1) / 8)
+# Where there are more designs than colours, the lines of those that come second are dashed.
+earlier_(i, k) = k >= i ? 0 : (word(colours, k) eq word(colours, i)) + earlier_(i, k + 1)
+dash(i) = 1 + earlier_(i, 1)
 max(a, b) = a > b ? a : b
 min(a, b) = a < b ? a : b
 # An empty field is no reason to skip a whole line of data.
 col(c) = valid(c) ? column(c) : NaN
 col0(c) = valid(c) ? column(c) : 0
 width(s) = strlen(s) * px * 0.58		# of a text, in pixels, roughly
+
+# Where the scale should end: one bound that lies far beyond all bars must not make these unreadable.
+# What reaches farther ends in an arrow.
+scale_end(bars, bounds) = bars > 0 && bounds > 2.5 * bars ? 2.5 * bars : bounds
 
 # 1234567 as 1,234,567
 commas_(s) = strlen(s) <= 3 ? s : commas_(s[1:strlen(s)-3]).",".s[strlen(s)-2:*]

@@ -14,11 +14,14 @@ array low[panels] = [2, 4, 5, 6, 7, 8]		# columns: the value, and the end of its
 array high[panels] = [3, 4, 5, 6, 7, 10]
 array least[panels] = [2, 4, 5, 6, 7, 9]
 array top[panels]
+array limit[panels]
 timed = 0
 stats csv skip 1 using (name_(strcol(1)), 0) nooutput
 do for [p = 1:panels] {
 	top[p] = 0
-	stats csv skip 1 using (top[p] = max(top[p], max(col0(low[p]), col0(high[p]))), 0) nooutput
+	value = 0
+	stats csv skip 1 using (value = max(value, col0(low[p])), top[p] = max(top[p], max(col0(low[p]), col0(high[p]))), 0) nooutput
+	limit[p] = scale_end(value, top[p])
 }
 stats csv skip 1 using (timed = timed + valid(8), 0) nooutput
 
@@ -40,6 +43,8 @@ figure(v, p) = p == 6 ? digits3(v) : commas(v)
 # A bound: "least to most"; an interval: "median (low to high)"
 said(v, low, high, p) = low == high ? figure(v, p) : p == 1 ? figure(low, p)." to ".figure(high, p) : \
 	figure(v, p)." (".figure(low, p)." to ".figure(high, p).")"
+# Where a bar or its line ends; one that reaches beyond the scale has an arrow there.
+end(p) = max(col0(low[p]), min(col0(high[p]), limit[p]))
 
 set multiplot
 do for [p = 1:panels] {
@@ -66,9 +71,9 @@ do for [p = 1:panels] {
 	room = 0
 	set xrange [*:*]	# stats drops what lies outside
 	set yrange [*:*]
-	stats csv skip 1 using (room = max(room, max(col0(low[p]), col0(high[p])) < 0.7 * top[p] ? 0 : \
+	stats csv skip 1 using (room = max(room, end(p) < 0.7 * limit[p] ? 0 : \
 		width(said(col0(low[p]), col0(least[p]), col0(high[p]), p))), 0) nooutput
-	right = top[p] > 0 ? top[p] * 1.02 / (1 - min(room / wide + 0.05, 0.65)) : 1
+	right = top[p] > 0 ? limit[p] * 1.02 / (1 - min(room / wide + 0.05, 0.65)) : 1
 	set xrange [0:right]
 	set yrange [n_models + 0.5:0.5]
 	set xtics ()
@@ -79,9 +84,11 @@ do for [p = 1:panels] {
 	if (p < 6 || timed) {
 		plot csv skip 1 using (0):0:(0):(col0(low[p])):($0 + 1 + lo):($0 + 1 + hi):(colour($0 + 1)) \
 				with boxxyerror lc rgb variable, \
-			csv skip 1 using (col0(high[p]) == col0(least[p]) ? NaN : col(low[p])):($0 + 1 + (lo + hi) / 2):(col0(least[p])):(col0(high[p])) \
+			csv skip 1 using (col0(high[p]) == col0(least[p]) || col0(high[p]) > limit[p] ? NaN : col(low[p])):($0 + 1 + (lo + hi) / 2):(col0(least[p])):(col0(high[p])) \
 				with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
-			csv skip 1 using (max(col0(low[p]), col0(high[p]))):($0 + 1 + (lo + hi) / 2):(valid(low[p]) ? said(column(low[p]), col0(least[p]), col0(high[p]), p) : "not measured") \
+			csv skip 1 using (col0(high[p]) > limit[p] ? col0(least[p]) : NaN):($0 + 1 + (lo + hi) / 2):(limit[p] - col0(least[p])):(0) \
+				with vectors head filled size screen X(8), 20 lw 1.5 lc rgb 0x222222, \
+			csv skip 1 using (end(p)):($0 + 1 + (lo + hi) / 2):(valid(low[p]) ? said(column(low[p]), col0(least[p]), col0(high[p]), p) : "not measured") \
 				with labels left offset char 0.8, 0
 	} else {
 		set label 3 "not measured" at graph 0.5, 0.5 center tc rgb grey

@@ -11,7 +11,10 @@ shades = "#77aadd #99ddff #ee8866 #44bb99 #eedd88 #bbbbbb"
 sum_(c) = c < 2 ? 0 : column(c) + sum_(c - 1)		# of columns 2 to c
 top = 0
 bound = 0
-stats csv skip 1 using (name_(strcol(1)), top = max(top, sum_(groups + 2)), bound = max(bound, column(groups + 2))) nooutput
+certain = 0
+stats csv skip 1 using (name_(strcol(1)), certain = max(certain, sum_(groups + 1)), top = max(top, sum_(groups + 2)), \
+	bound = max(bound, column(groups + 2))) nooutput
+limit = scale_end(certain, top)
 
 # Which causes occur, and what they are called in the heading
 array used[groups]
@@ -34,6 +37,10 @@ if (bound > 0) {
 	leg_n = leg_n + 1
 	leg_text[leg_n] = "up to: faults that cannot be ruled out"; leg_rgb[leg_n] = 0x555555; leg_kind[leg_n] = "hatch"
 }
+if (limit < top) {
+	leg_n = leg_n + 1
+	leg_text[leg_n] = "reaches farther, see the figures"; leg_rgb[leg_n] = 0x222222; leg_kind[leg_n] = "arrow"
+}
 load "legend.gp"
 
 pitch = narrow ? 44 : 50
@@ -49,8 +56,10 @@ set tmargin at screen Y(head)
 set bmargin at screen Y(H - foot)
 # Room for the figures at the end of the longest bar
 end(t, b) = b > 0 ? commas(t)." to ".commas(t + b) : commas(t)
-room = width(end(top, bound)) / (W - (narrow ? 34 : longest + 48))
-right = top > 0 ? top / (1 - min(room + 0.02, 0.6)) : 1
+room = (width(end(top, bound)) + (limit < top ? px * 1.3 : 0)) / (W - (narrow ? 34 : longest + 48))
+right = limit > 0 ? limit / (1 - min(room + 0.02, 0.6)) : 1
+# Where the hatched part ends, and where the figures begin
+stop(t) = min(t, limit)
 set xrange [0:right]
 set yrange [n_models + 0.5:0.5]
 set xtics ()
@@ -68,8 +77,10 @@ do for [i = 1:n_models] {
 
 plot for [g = 1:groups] csv skip 1 using (sum_(g)):0:(sum_(g)):(sum_(g + 1)):($0 + 1 + lo):($0 + 1 + hi) \
 		with boxxyerror lc rgb hex(word(shades, g)), \
-	csv skip 1 using (sum_(groups + 1)):0:(sum_(groups + 1)):(sum_(groups + 2)):($0 + 1 + lo):($0 + 1 + hi) \
+	csv skip 1 using (sum_(groups + 1)):0:(sum_(groups + 1)):(stop(sum_(groups + 2))):($0 + 1 + lo):($0 + 1 + hi) \
 		with boxxyerror lc rgb 0x555555 fillstyle pattern 4 border rgb 0x555555, \
-	csv skip 1 using (sum_(groups + 2)):($0 + 1 + (lo + hi) / 2):(end(sum_(groups + 1), column(groups + 2))) \
+	csv skip 1 using (sum_(groups + 2) > limit ? limit : NaN):($0 + 1 + (lo + hi) / 2):(right / W * px):(0) \
+		with vectors head filled size screen X(8), 20 lw 1.5 lc rgb 0x222222, \
+	csv skip 1 using (stop(sum_(groups + 2)) + (sum_(groups + 2) > limit ? right / W * px : 0)):($0 + 1 + (lo + hi) / 2):(end(sum_(groups + 1), column(groups + 2))) \
 		with labels left offset char 0.6, 0
 set output
