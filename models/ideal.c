@@ -308,6 +308,7 @@ const struct um_model um_ideal = {
 	.abi = UM_ABI,
 	.size = sizeof(struct um_model),
 	.name = "ideal",
+	.bound = true,
 	.summary = "bound: no write exits, a flush syncs exactly the entries that were written",
 	.state_bytes = sizeof(struct ideal),
 	.page_bytes = sizeof(struct ideal_page),

@@ -255,6 +255,8 @@ struct um_model {
 
 	/* true: no shadow paging at all; only guest memory is kept. For the harness's own cost. */
 	bool no_shadow;
+	/* true: a yardstick for designs, not one of them: it is shown, but is never said to be ahead. */
+	bool bound;
 	/*
 	 * true: the guest's tables are never write-protected, so no write to one exits and
 	 * want_writable() and table_written() are never called; see table_changed().

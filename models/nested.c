@@ -239,6 +239,7 @@ const struct um_model um_nested = {
 	.abi = UM_ABI,
 	.size = sizeof(struct um_model),
 	.name = "nested",
+	.bound = true,
 	.summary =
 		"bound: two-dimensional paging, no exits for the guest's tables, dearer TLB misses",
 	.options = options,

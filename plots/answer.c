@@ -59,7 +59,7 @@ static struct span time_span(const struct pl_run *run)
 {
 	const struct pl_measured *m = run->measured;
 
-	if (!m || !m->resync_total.has_interval)
+	if (!m || !m->resync_total.has_interval || !m->count)
 		return (struct span){ 0 };
 	return (struct span){ m->resync_total.lo, m->resync_total.hi, true };
 }
@@ -68,14 +68,14 @@ static struct span model_span(const struct pl_results *r, size_t trace, size_t m
 {
 	const struct pl_run *run = pl_run_of(r, trace, model);
 
-	if (!run || r->models[model].null)
+	if (!run || r->models[model].null || r->models[model].bound)
 		return (struct span){ 0 };
 	return of(run);
 }
 
 static void rank_by(const struct pl_results *r, size_t trace, span_of *of, enum pl_rank *rank)
 {
-	struct span best = { DBL_MAX, DBL_MAX, false };
+	double best = DBL_MAX; /* the least that one of them surely does not exceed */
 	size_t n = 0, ahead = 0;
 
 	for (size_t m = 0; m < r->n_models; m++) {
@@ -83,15 +83,15 @@ static void rank_by(const struct pl_results *r, size_t trace, span_of *of, enum 
 
 		rank[m] = PL_BEHIND;
 		n += s.there;
-		if (s.there && (s.lo < best.lo || (s.lo == best.lo && s.hi < best.hi)))
-			best = s;
+		if (s.there && s.hi < best)
+			best = s.hi;
 	}
 	if (n < 2 || !r->traces[trace].exact)
 		return;
 	for (size_t m = 0; m < r->n_models; m++) {
 		struct span s = model_span(r, trace, m, of);
 
-		if (s.there && s.lo <= best.hi) {
+		if (s.there && s.lo <= best) {
 			rank[m] = PL_TIED;
 			ahead++;
 		}
@@ -126,7 +126,7 @@ struct tally {
 	const struct pl_results *r;
 	bool exact;	  /* the compared traces are */
 	const char *kind; /* "exact" or "native" */
-	bool *design;	  /* takes part: not null, and run on at least one compared trace */
+	bool *design; /* takes part: not null or a bound, and run on at least one compared trace */
 	size_t n_designs;
 	bool *common; /* compared, and run with every design */
 	size_t n_common;
@@ -154,7 +154,8 @@ static void tally_designs(struct tally *t)
 	for (size_t i = 0; i < r->n_runs; i++) {
 		size_t m = r->runs[i].model;
 
-		if (!r->models[m].null && !t->design[m] && pl_compared(r, r->runs[i].trace)) {
+		if (!r->models[m].null && !r->models[m].bound && !t->design[m] &&
+		    pl_compared(r, r->runs[i].trace)) {
 			t->design[m] = true;
 			t->n_designs++;
 		}
@@ -400,6 +401,18 @@ static uint64_t total_exits_max(const struct tally *t, size_t model)
 	return sum;
 }
 
+/* A design that never had to bring anything in step has no time for that. */
+static bool takes_part(const struct tally *t, size_t model, enum work work)
+{
+	if (!t->design[model])
+		return false;
+	for (size_t i = 0; i < t->r->n_traces; i++) {
+		if (work != TIME || (t->common[i] && pl_run_of(t->r, i, model)->measured->count))
+			return true;
+	}
+	return false;
+}
+
 /* "A 1.2 ms, B 3 ms, C 7 ms", "A 3 to 4, B 7": lowest first; of many, the first few */
 static void put_work(FILE *out, const struct tally *t, enum work work)
 {
@@ -411,12 +424,12 @@ static void put_work(FILE *out, const struct tally *t, enum work work)
 		double least = DBL_MAX;
 
 		for (size_t m = 0; m < t->r->n_models; m++) {
-			if (t->design[m] && total_work(t, m, work) > last &&
+			if (takes_part(t, m, work) && total_work(t, m, work) > last &&
 			    total_work(t, m, work) < least)
 				least = total_work(t, m, work);
 		}
 		for (size_t m = 0; m < t->r->n_models; m++) {
-			if (!t->design[m] || total_work(t, m, work) != least)
+			if (!takes_part(t, m, work) || total_work(t, m, work) != least)
 				continue;
 			if (said++ >= MAX_LISTED)
 				continue;
@@ -462,11 +475,16 @@ static void say_exits(FILE *out, struct tally *t)
 	fputs(".", out);
 }
 
+static bool timed(const struct pl_run *run)
+{
+	return run->measured && run->measured->resync_total.has_interval;
+}
+
 static bool all_timed(const struct tally *t)
 {
 	for (size_t i = 0; i < t->r->n_traces; i++) {
 		for (size_t m = 0; t->common[i] && m < t->r->n_models; m++) {
-			if (t->design[m] && !time_span(pl_run_of(t->r, i, m)).there)
+			if (t->design[m] && !timed(pl_run_of(t->r, i, m)))
 				return false;
 		}
 	}

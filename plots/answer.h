@@ -43,17 +43,18 @@ uint64_t pl_exit_group(const struct pl_run *run, size_t group);
  * @trace: number of the trace
  * @rank: one element for each model of the set; filled in
  *
- * The model without shadow paging takes no part. A design whose interval from lower to upper bound
- * overlaps that of the one with the lowest lower bound is tied with it. On a native trace nobody is
- * ranked: an unknown share of the writes, which the designs differ in, is not in it.
+ * The model without shadow paging and those that are bounds take no part. Ahead is every design that
+ * may have the fewest: its lower bound is not above the upper bound of any other. Several are tied. On
+ * a native trace nobody is ranked: an unknown share of the writes, which the designs differ in, is not
+ * in it.
  */
 void pl_rank_exits(const struct pl_results *results, size_t trace, enum pl_rank *rank);
 
 /**
  * pl_rank_time() - which design spends the least time in resyncs on a trace
  *
- * As pl_rank_exits(), by the 95 % intervals of the medians. Runs without measurement, or with too few
- * passes for an interval, take no part.
+ * As pl_rank_exits(), by the 95 % intervals of the medians. Runs without measurement, without a
+ * resync, or with too few passes for an interval, take no part.
  */
 void pl_rank_time(const struct pl_results *results, size_t trace, enum pl_rank *rank);
 

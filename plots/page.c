@@ -113,14 +113,23 @@ static size_t count_designs(const struct pl_results *r)
 	size_t n = 0;
 
 	for (size_t m = 0; m < r->n_models; m++)
-		n += !r->models[m].null;
+		n += !r->models[m].null && !r->models[m].bound;
+	return n;
+}
+
+static size_t count_bounds(const struct pl_results *r)
+{
+	size_t n = 0;
+
+	for (size_t m = 0; m < r->n_models; m++)
+		n += r->models[m].bound;
 	return n;
 }
 
 static void put_head(FILE *out, const struct pl_page *page)
 {
 	const struct pl_results *r = page->results;
-	size_t designs = count_designs(r);
+	size_t designs = count_designs(r), bounds = count_bounds(r);
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n" PL_GENERATOR
 	      " ",
@@ -135,8 +144,11 @@ static void put_head(FILE *out, const struct pl_page *page)
 	put_style(out);
 	fputs("</style>\n</head>\n<body>\n<header>\n", out);
 	element(out, "h1", "", "What keeping shadow page tables in step costs");
-	fprintf(out, "<p class=\"soft\">%zu design%s replayed on %zu recorded trace%s with unsync ",
-		designs, designs == 1 ? "" : "s", r->n_traces, r->n_traces == 1 ? "" : "s");
+	fprintf(out, "<p class=\"soft\">%zu design%s ", designs, designs == 1 ? "" : "s");
+	if (bounds)
+		fprintf(out, "and %zu bound%s ", bounds, bounds == 1 ? "" : "s");
+	fprintf(out, "replayed on %zu recorded trace%s with unsync ", r->n_traces,
+		r->n_traces == 1 ? "" : "s");
 	pl_html(out, r->n_contexts ? r->contexts[0].tool : page->version);
 	fputs(".</p>\n", out);
 }
@@ -224,7 +236,7 @@ static const char *rank_class(enum pl_rank rank)
 }
 
 static void exits_cell(FILE *out, const struct pl_run *run, bool exact, enum pl_rank rank,
-		       uint64_t least)
+		       bool bound, uint64_t least)
 {
 	char a[PL_NUMBER];
 
@@ -243,6 +255,8 @@ static void exits_cell(FILE *out, const struct pl_run *run, bool exact, enum pl_
 		fprintf(out, "<small>%s</small>", rank == PL_BEST ? "fewest" : "not told apart");
 	else if (!exact)
 		fputs("<small>without unseen writes</small>", out);
+	else if (bound)
+		fputs("<small>a bound</small>", out);
 	else if (least)
 		fprintf(out, "<small>%s × the least</small>",
 			pl_factor(a, (double)pl_exits(run) / (double)least));
@@ -254,18 +268,22 @@ static uint64_t least_exits(const struct pl_results *r, size_t trace)
 	uint64_t least = UINT64_MAX;
 
 	for_each_column(r, trace, false, m) {
-		if (pl_exits(pl_run_of(r, trace, m)) < least)
+		if (!r->models[m].bound && pl_exits(pl_run_of(r, trace, m)) < least)
 			least = pl_exits(pl_run_of(r, trace, m));
 	}
 	return least;
 }
 
-static void resync_cell(FILE *out, const struct pl_run *run, enum pl_rank rank)
+static void resync_cell(FILE *out, const struct pl_run *run, enum pl_rank rank, bool bound)
 {
 	char a[PL_NUMBER];
 
 	if (!run || !run->measured) {
 		fputs("<td>not measured</td>", out);
+		return;
+	}
+	if (!run->measured->count) {
+		fputs("<td>no resyncs</td>", out);
 		return;
 	}
 	fprintf(out, "<td%s>%s%s", rank_class(rank),
@@ -276,6 +294,8 @@ static void resync_cell(FILE *out, const struct pl_run *run, enum pl_rank rank)
 	put_interval(out, &run->measured->resync_total);
 	if (rank)
 		fprintf(out, "<small>%s</small>", rank == PL_BEST ? "least" : "not told apart");
+	else if (bound)
+		fputs("<small>a bound</small>", out);
 	fputs("</td>", out);
 }
 
@@ -298,9 +318,9 @@ static void matrix_row(FILE *out, const struct pl_results *r, size_t trace, bool
 		if (r->models[m].null)
 			continue;
 		if (measured)
-			resync_cell(out, run, rank[m]);
+			resync_cell(out, run, rank[m], r->models[m].bound);
 		else
-			exits_cell(out, run, r->traces[trace].exact, rank[m],
+			exits_cell(out, run, r->traces[trace].exact, rank[m], r->models[m].bound,
 				   least_exits(r, trace));
 	}
 	fputs("</tr>\n", out);
@@ -447,7 +467,9 @@ static void put_designs(FILE *out, const struct pl_results *r)
 {
 	fputs("<section id=\"designs\">\n", out);
 	element(out, "h2", "", "The designs");
-	table_begin(out, "Each keeps its colour in every chart.");
+	table_begin(out,
+		    "Each keeps its colour in every chart. A bound is a yardstick, which no design "
+		    "is said to be behind.");
 	fputs("<thead><tr><th scope=\"col\" class=\"text\">label</th><th scope=\"col\" "
 	      "class=\"text\">what it does</th><th scope=\"col\" "
 	      "class=\"text\">options</th></tr></thead><tbody>\n",
@@ -458,6 +480,8 @@ static void put_designs(FILE *out, const struct pl_results *r)
 			"style=\"background:%s\"></span>",
 			pl_colour(r, m));
 		pl_html(out, r->models[m].label);
+		if (r->models[m].bound)
+			fputs("<small>a bound</small>", out);
 		fputs("</th><td class=\"text\">", out);
 		pl_html(out, r->models[m].summary);
 		fputs("</td><td class=\"text\">", out);

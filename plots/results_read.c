@@ -548,6 +548,7 @@ static int find_model(struct reader *rd, const struct node *n, const struct node
 	m->label = label;
 	m->summary = summary ? summary : "";
 	m->null = !strcmp(name, PL_NULL_MODEL);
+	m->bound = json_is_true(json_object_get(n->json, "bound"));
 	*number = set->n_models - 1;
 	return options_text(rd, n, &m->options);
 }

@@ -55,6 +55,7 @@ struct pl_model {
 	const char *summary; /* one line; "" if the files do not say */
 	char *options;	     /* "name=value, name=value" */
 	bool null;	     /* PL_NULL_MODEL */
+	bool bound;	     /* a yardstick: shown, but never ahead */
 };
 
 struct pl_stat {

@@ -557,6 +557,8 @@ static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, 
 	set(o, "label", text(run->spec->label));
 	if (um_plugin_path(run->spec->model))
 		set(o, "plugin", text(um_plugin_path(run->spec->model)));
+	if (run->spec->model->bound)
+		set(o, "bound", json_true());
 	set(o, "options", options_json(run));
 	set(o, "counted", counted_json(run));
 	if (run->n_own)

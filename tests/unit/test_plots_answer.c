@@ -124,6 +124,54 @@ static void clear_winner(void **state)
 	pl_free(&r);
 }
 
+/* One that may lie anywhere hides nobody who surely takes more than another. */
+static void wide_bound(void **state)
+{
+	json_t *json = plots_sample(1, true, 0);
+	enum pl_rank rank[4];
+	struct pl_results r;
+
+	(void)state;
+	set_exits(json, 0, 100, 400, 0, 0);
+	set_exits(json, 1, 100, 0, 0, 900);
+	set_exits(json, 2, 100, 90, 0, 10);
+	load(&r, json);
+	pl_rank_exits(&r, 0, rank);
+	assert_int_equal(rank[0], PL_BEHIND);
+	assert_int_equal(rank[1], PL_TIED);
+	assert_int_equal(rank[2], PL_TIED);
+	pl_free(&r);
+}
+
+/* Neither a yardstick nor what never has anything to bring in step is ahead of a design. */
+static void bound_takes_no_part(void **state)
+{
+	json_t *json = plots_sample(1, true, 9);
+	enum pl_rank rank[4];
+	struct pl_results r;
+
+	(void)state;
+	json_object_set_new(json_array_get(json_object_get(json, "runs"), 2), "bound", json_true());
+	set_exits(json, 0, 100, 400, 0, 0);
+	set_exits(json, 1, 100, 90, 0, 0);
+	set_exits(json, 2, 1, 0, 0, 0);
+	set_times(json, 0, 3e6, 2.9e6, 3.1e6);
+	set_times(json, 1, 2e6, 1.9e6, 2.1e6);
+	set_times(json, 2, 0, 0, 0);
+	load(&r, json);
+	pl_rank_exits(&r, 0, rank);
+	assert_int_equal(rank[1], PL_BEST);
+	assert_int_equal(rank[2], PL_BEHIND);
+	pl_rank_time(&r, 0, rank);
+	assert_int_equal(rank[1], PL_BEST);
+	assert_int_equal(rank[2], PL_BEHIND);
+	expect_answer(&r, 0,
+		      "Fewest exits on the one exact trace: oos-per-root (boot-exact by at least "
+		      "163 %); in all, from lower to upper bound: oos-per-root 190, sync-on-write "
+		      "500.");
+	pl_free(&r);
+}
+
 static void no_winner(void **state)
 {
 	json_t *json = plots_sample(2, true, 9);
@@ -440,6 +488,28 @@ static void colours(void **state)
 	pl_free(&r);
 }
 
+/* All built-in designs and some variants: a colour each as long as there are any, then again. */
+static void many_colours(void **state)
+{
+	static const char *const labels[] = { "sync-on-write", "oos-per-root",	  "unsync-bitmap",
+					      "kvm",	       "virtual-tlb",	  "xen-oos",
+					      "prefault",      "ideal",		  "nested",
+					      "adaptive",      "kvm(version=61)", "mine",
+					      "kvm(version=2)" };
+	enum { N = sizeof(labels) / sizeof(labels[0]) };
+	struct pl_model models[N] = { 0 };
+	struct pl_results r = { .models = models, .n_models = N };
+
+	(void)state;
+	for (size_t a = 0; a < N; a++)
+		models[a].label = labels[a];
+	for (size_t a = 0; a < 12; a++) {
+		for (size_t b = 0; b < a; b++)
+			assert_string_not_equal(pl_colour(&r, a), pl_colour(&r, b));
+	}
+	assert_non_null(pl_colour(&r, 12));
+}
+
 /* Two traces whose names look the same as file names get files of their own. */
 static void chart_names(void **state)
 {
@@ -476,7 +546,9 @@ int main(void)
 		cmocka_unit_test(native_only),	cmocka_unit_test(mixed_modes),
 		cmocka_unit_test(csv_content),	cmocka_unit_test(csv_without_times),
 		cmocka_unit_test(escaping),	cmocka_unit_test(numbers),
-		cmocka_unit_test(colours),	cmocka_unit_test(chart_names),
+		cmocka_unit_test(colours),	cmocka_unit_test(many_colours),
+		cmocka_unit_test(wide_bound),	cmocka_unit_test(bound_takes_no_part),
+		cmocka_unit_test(chart_names),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
