@@ -118,8 +118,7 @@ static void tell(struct account *a, uint64_t seed, const char *options, const ch
 		       what);
 }
 
-static void run_life(struct account *a, const struct life *life, uint64_t seed,
-		     const char *options)
+static void run_life(struct account *a, const struct life *life, uint64_t seed, const char *options)
 {
 	struct ur_verified v = { 0 };
 	char error[256] = "";
@@ -237,8 +236,8 @@ static unsigned int choose(const struct request *rq, struct account *accounts)
 		for (unsigned int i = 0; i < rq->n_models; i++)
 			wanted |= !strcmp(rq->models[i], (*m)->name);
 		if (wanted)
-			accounts[n++] = (struct account){ .model = *m,
-							  .tame = is_tame(rq, (*m)->name) };
+			accounts[n++] =
+				(struct account){ .model = *m, .tame = is_tame(rq, (*m)->name) };
 	}
 	return n;
 }
@@ -296,7 +295,8 @@ static int write_life(const struct request *rq)
 
 static int usage(void)
 {
-	fputs("usage: random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] [--tame] "
+	fputs("usage: random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] "
+	      "[--tame] "
 	      "[--write FILE]\n",
 	      stderr);
 	return 2;

@@ -21,14 +21,16 @@
 /* How tables are read. */
 struct mode {
 	const char *name;
-	unsigned int levels, bits; /* bits of an address that index a table */
-	bool pae;		   /* four top entries, read when CR3 is written */
+	unsigned int levels, bits;   /* bits of an address that index a table */
+	bool pae;		     /* four top entries, read when CR3 is written */
 	unsigned int kernel, direct; /* top entries: what all share, and the map of all memory */
 };
 
 static const struct mode modes[] = {
-	{ "four levels", 4, 9, false, 257, 273 }, { "five levels", 5, 9, false, 257, 273 },
-	{ "PAE", 3, 9, true, 2, 3 },		  { "32 bit", 2, 10, false, 512, 768 },
+	{ "four levels", 4, 9, false, 257, 273 },
+	{ "five levels", 5, 9, false, 257, 273 },
+	{ "PAE", 3, 9, true, 2, 3 },
+	{ "32 bit", 2, 10, false, 512, 768 },
 	{ "32 bit", 2, 10, false, 512, 768 },
 };
 
@@ -104,8 +106,7 @@ static struct ut_entry *new_content(struct life *l, size_t n)
 
 	if (l->n_contents == l->cap_contents) {
 		l->cap_contents = l->cap_contents ? 2 * l->cap_contents : 64;
-		l->contents =
-			or_die(realloc(l->contents, l->cap_contents * sizeof(*l->contents)));
+		l->contents = or_die(realloc(l->contents, l->cap_contents * sizeof(*l->contents)));
 	}
 	return l->contents[l->n_contents++] = entries;
 }
@@ -349,8 +350,7 @@ static void host_shadows(struct world *w, unsigned int vcpu, uint64_t gfn, uint3
 	entries = new_content(w->life, WORDS);
 	for (unsigned int i = 0; i < WORDS; i++) {
 		if (words(w, gfn)[i])
-			entries[e.page.n++] =
-				(struct ut_entry){ (uint16_t)i, words(w, gfn)[i] };
+			entries[e.page.n++] = (struct ut_entry){ (uint16_t)i, words(w, gfn)[i] };
 	}
 	e.page.known = true;
 	e.page.entries = entries;
@@ -473,8 +473,7 @@ static void host_prepares(struct world *w, unsigned int vcpu, const struct walk 
 		if (narrow(w))
 			part = level == 2 ? index / 256 : index / 512;
 		host_shadows(w, vcpu, k->table[level - 1],
-			     bits | k->access[level - 1] | level |
-				     part << UT_ROLE_QUADRANT_SHIFT);
+			     bits | k->access[level - 1] | level | part << UT_ROLE_QUADRANT_SHIFT);
 	}
 }
 
@@ -807,8 +806,7 @@ static void relink(struct world *w, unsigned int vcpu)
 	some_upper(w, &gfn, &index);
 	was = get(w, gfn, index);
 	below = (was & UT_PTE_FRAME) >> SHIFT;
-	if (!(was & UT_PTE_P) || (was & UT_PTE_PS) || below >= w->next_table ||
-	    below < FIRST_TABLE)
+	if (!(was & UT_PTE_P) || (was & UT_PTE_PS) || below >= w->next_table || below < FIRST_TABLE)
 		return;
 	store_entry(w, vcpu, gfn, index, 0);
 	flush_some(w, vcpu);
@@ -939,8 +937,7 @@ static uint64_t shared_chain(struct world *w, unsigned int top_index, uint64_t *
 	}
 	if (w->m->levels == 2 && second) {
 		for (unsigned int r = 0; r < w->n_roots; r++)
-			put(w, w->root[r], top_index + 1,
-			    *second << SHIFT | KERNEL | UT_PTE_U);
+			put(w, w->root[r], top_index + 1, *second << SHIFT | KERNEL | UT_PTE_U);
 	}
 	return gfn;
 }
