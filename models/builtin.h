@@ -13,6 +13,7 @@ extern const struct um_model um_kvm;
 extern const struct um_model um_virtual_tlb;
 extern const struct um_model um_ideal;
 extern const struct um_model um_nested;
+extern const struct um_model um_adaptive;
 extern const struct um_model um_prefault;
 
 #endif

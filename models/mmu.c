@@ -252,7 +252,8 @@ static void on_flush(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_e
 
 	switch (e->kind) {
 	case UT_INVLPG:
-		if (!model->invlpg || mmu->invlpg_free)
+		if (!model->invlpg || mmu->invlpg_free ||
+		    (model->invlpg_exits && !model->invlpg_exits(mmu, vcpu)))
 			return;
 		mmu->count[UM_exit_invlpg]++;
 		model->invlpg(mmu, vcpu, e->invlpg.gva);

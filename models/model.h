@@ -351,6 +351,8 @@ struct um_model {
 	void (*cr4_written)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old);
 	/* NULL, or um_mmu.invlpg_free set: INVLPG does not exit in this design. */
 	void (*invlpg)(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva);
+	/* Does it exit on this vCPU now? NULL: always. A design may intercept it only while it must. */
+	bool (*invlpg_exits)(struct um_mmu *mmu, struct um_vcpu *vcpu);
 	/*
 	 * Another vCPU's event is over, and by the trace's times @vcpu's resync was still under way then:
 	 * a design that goes on until nothing is out of sync meets what that event has let go.

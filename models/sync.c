@@ -153,9 +153,16 @@ bool um_sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 	struct um_shadow *s = um_shadow(mmu);
 	bool changed;
 
-	if (!(page->spt[index] & UM_SPTE_P) || !page->frame->table)
+	if (!(page->spt[index] & UM_SPTE_P))
 		return false;
 	s->resync.compared++;
+	if (!page->frame->table) {
+		mmu->count[UM_entries_compared]++;
+		mmu->count[UM_entries_dropped]++;
+		s->resync.changed++;
+		um_drop_entry(mmu, page, index);
+		return true;
+	}
 	changed = sync_entry(mmu, page, index);
 	s->resync.changed += changed;
 	return changed;

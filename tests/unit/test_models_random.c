@@ -516,6 +516,22 @@ static void prefault(void **state)
 	live_all("prefault", false, options);
 }
 
+static void adaptive(void **state)
+{
+	static const char *const options[] = { "stay=yes",
+					       "stay=no",
+					       "replace=no",
+					       "lazy_invlpg=no",
+					       "cost_emulate=1",
+					       "cost_emulate=1000000",
+					       "cost_unsync=1000000",
+					       "cost_sync=1,cost_entry=0",
+					       NULL };
+
+	(void)state;
+	live_all("adaptive", false, options);
+}
+
 static void ideal(void **state)
 {
 	static const char *const options[] = { "refill=no", "refill=yes", NULL };
@@ -650,7 +666,8 @@ int main(void)
 		cmocka_unit_test(sync_on_write), cmocka_unit_test(oos_per_root),
 		cmocka_unit_test(unsync_bitmap), cmocka_unit_test(kvm),
 		cmocka_unit_test(virtual_tlb),	 cmocka_unit_test(prefault),
-		cmocka_unit_test(ideal),	 cmocka_unit_test(nonsense),
+		cmocka_unit_test(adaptive),	 cmocka_unit_test(ideal),
+		cmocka_unit_test(nonsense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
