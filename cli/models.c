@@ -162,7 +162,7 @@ static size_t count_models(void)
 
 static int list_named(char **names, int n, bool json)
 {
-	const struct um_model **models = calloc((size_t)n, sizeof(*models));
+	const struct um_model **models = calloc((size_t)n, sizeof(struct um_model *));
 	const struct um_model *model;
 	size_t found = 0;
 	int ret = EXIT_OK;

@@ -43,6 +43,10 @@ holds "unsync exports what the header declares, no more and no less" \
 
 # ---- the skeleton ----
 holds "the skeleton builds" build "$work/skeleton.so" "$skeleton"
+holds "the skeleton compiles to be built in" cc "${flags[@]}" -DUNSYNC_BUILT_IN "${header[@]}" -c \
+	"$skeleton" -o "$work/skeleton.o"
+holds "built in, it has a name of its own and no other" test \
+	"$(nm --defined-only -g "$work/skeleton.o" | awk '{ print $3 }')" = um_skeleton
 cp "$work/skeleton.so" mine.so
 prints "its options and counters" 'patience=4' unsync models ./mine.so
 prints "without a slash" '^skeleton$' unsync models mine.so
