@@ -659,10 +659,8 @@ static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
 	flush_root(mmu, vcpu, UM_CAUSE_flush);
 }
 
-const struct um_model um_adaptive = {
-	.magic = UM_MAGIC,
-	.abi = UM_ABI,
-	.size = sizeof(struct um_model),
+UM_MODEL(adaptive) = {
+	UM_MODEL_HEAD,
 	.name = "adaptive",
 	.summary =
 		"each table is emulated or out of sync by its history, and stays so while it pays",

@@ -303,10 +303,8 @@ static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
 	sync_all(mmu, UM_CAUSE_flush);
 }
 
-const struct um_model um_ideal = {
-	.magic = UM_MAGIC,
-	.abi = UM_ABI,
-	.size = sizeof(struct um_model),
+UM_MODEL(ideal) = {
+	UM_MODEL_HEAD,
 	.name = "ideal",
 	.bound = true,
 	.summary = "bound: no write exits, a flush syncs exactly the entries that were written",

@@ -234,10 +234,8 @@ static void event(struct um_mmu *mmu, const struct ut_event *e)
 	touch_walk(mmu, &e->fault);
 }
 
-const struct um_model um_nested = {
-	.magic = UM_MAGIC,
-	.abi = UM_ABI,
-	.size = sizeof(struct um_model),
+UM_MODEL(nested) = {
+	UM_MODEL_HEAD,
 	.name = "nested",
 	.bound = true,
 	.summary =

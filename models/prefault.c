@@ -234,10 +234,8 @@ static void resync_lasts(struct um_mmu *mmu, struct um_vcpu *vcpu)
 	BASE(mmu, resync_lasts, vcpu);
 }
 
-const struct um_model um_prefault = {
-	.magic = UM_MAGIC,
-	.abi = UM_ABI,
-	.size = sizeof(struct um_model),
+UM_MODEL(prefault) = {
+	UM_MODEL_HEAD,
 	.name = "prefault",
 	.summary = "an entry that the guest's fault handler made is filled when it returns (PVM, "
 		   "2023)",

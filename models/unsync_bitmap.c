@@ -551,10 +551,8 @@ static void pv_flush(struct um_mmu *mmu, struct um_vcpu *vcpu)
 		flush_guest(mmu, vcpu, UM_CAUSE_flush);
 }
 
-const struct um_model um_unsync_bitmap = {
-	.magic = UM_MAGIC,
-	.abi = UM_ABI,
-	.size = sizeof(struct um_model),
+UM_MODEL(unsync_bitmap) = {
+	UM_MODEL_HEAD,
 	.name = "unsync-bitmap",
 	.summary = "any leaf table may go out of sync, parents keep a bitmap (KVM since 2.6.28)",
 	.options = options,

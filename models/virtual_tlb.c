@@ -869,10 +869,8 @@ static void destroy(struct um_mmu *mmu)
 	free(s->used);
 }
 
-const struct um_model um_virtual_tlb = {
-	.magic = UM_MAGIC,
-	.abi = UM_ABI,
-	.size = sizeof(struct um_model),
+UM_MODEL(virtual_tlb) = {
+	UM_MODEL_HEAD,
 	.name = "virtual-tlb",
 	.summary = "tables are never protected, each flush empties the shadow (first KVM, Intel's "
 		   "manual)",
