@@ -10,6 +10,7 @@ extern const struct um_model um_sync_on_write;
 extern const struct um_model um_oos_per_root;
 extern const struct um_model um_unsync_bitmap;
 extern const struct um_model um_kvm;
+extern const struct um_model um_xen_oos;
 extern const struct um_model um_virtual_tlb;
 extern const struct um_model um_ideal;
 extern const struct um_model um_nested;

@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const struct um_model *const builtin[] = {
-	&um_null,     &um_sync_on_write, &um_oos_per_root, &um_unsync_bitmap, &um_kvm, &um_prefault,
-	&um_adaptive, &um_virtual_tlb,	 &um_ideal,	   &um_nested,	      NULL,
+	&um_null,	 &um_sync_on_write, &um_oos_per_root, &um_unsync_bitmap,
+	&um_kvm,	 &um_xen_oos,	    &um_prefault,     &um_adaptive,
+	&um_virtual_tlb, &um_ideal,	    &um_nested,	      NULL,
 };
 
 const struct um_model *const *um_models(void)

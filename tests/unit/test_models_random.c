@@ -540,6 +540,25 @@ static void ideal(void **state)
 	live_all("ideal", false, options);
 }
 
+static void xen_oos(void **state)
+{
+	static const char *const options[] = { "slots=3",
+					       "slots=0",
+					       "slots=1",
+					       "slots=2,fixups=1",
+					       "slots=64,fixups=0",
+					       "snapshot=no",
+					       "sync_on=enter",
+					       "sync_on=enter,foreign=update,slots=64",
+					       "foreign=update",
+					       "foreign=resync",
+					       "early_unshadow=no,user_unshadow=no",
+					       NULL };
+
+	(void)state;
+	live_all("xen-oos", false, options);
+}
+
 /* ---- events that no guest would cause ---- */
 
 static uint64_t odd_gfn(struct world *w)
@@ -667,7 +686,7 @@ int main(void)
 		cmocka_unit_test(unsync_bitmap), cmocka_unit_test(kvm),
 		cmocka_unit_test(virtual_tlb),	 cmocka_unit_test(prefault),
 		cmocka_unit_test(adaptive),	 cmocka_unit_test(ideal),
-		cmocka_unit_test(nonsense),
+		cmocka_unit_test(xen_oos),	 cmocka_unit_test(nonsense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
