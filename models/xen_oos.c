@@ -66,6 +66,7 @@ struct slot {
 	struct um_frame *frame; /* out of sync; NULL: free */
 	uint64_t *snapshot;	/* UM_ENTRIES words, allocated at first use */
 	bool snapped;		/* it holds the content of this frame */
+	bool late;		/* and with it the write that made the table go */
 	struct fixup fixups[MAX_FIXUPS];
 	unsigned int next_fixup;
 };
@@ -251,6 +252,7 @@ static void release(struct slot *slot)
 	set_slot(slot->frame, NULL);
 	slot->frame = NULL;
 	slot->snapped = false;
+	slot->late = false;
 }
 
 /* Xen flushes always: a mapping that was evicted before may still be in a TLB. */
@@ -428,11 +430,30 @@ static bool let_go(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *fr
 	set_slot(frame, slot);
 	if (!take_snapshot(mmu, slot))
 		return false;
+	slot->late = slot->snapped && !(vcpu->fault_error & UT_PF_WRITE);
 	for (struct um_page *p = frame->pages; p; p = p->next_of_gfn) {
 		if (!(p->role & UT_ROLE_DIRECT))
 			um_mark_unsync(mmu, p);
 	}
 	return true;
+}
+
+/*
+ * A write known by its net effect only has no fault of its own: when the table went, it had happened. In
+ * the snapshot what it wrote must not look like what it was before.
+ */
+static void table_changed(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
+			  const struct ut_write *w)
+{
+	struct slot *slot = slot_of(frame);
+
+	(void)mmu;
+	(void)vcpu;
+	if (!slot || !slot->late)
+		return;
+	for (unsigned int i = w->offset; i < w->offset + w->size; i++)
+		slot->snapshot[i / 8] ^= 0xffull << (i % 8 * 8);
+	slot->late = false;
 }
 
 static void unshadow_for_user(struct um_mmu *mmu, struct um_page *page, void *unused)
@@ -681,6 +702,7 @@ UM_MODEL(xen_oos) = {
 	.entry_filled = entry_filled,
 	.want_writable = want_writable,
 	.table_written = table_written,
+	.table_changed = table_changed,
 	.fault_done = fault_done,
 	.cr3_written = cr3_written,
 	.cr0_written = cr0_written,
