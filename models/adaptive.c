@@ -55,7 +55,8 @@ struct ad_frame {
 	uint32_t vain;	  /* ns spent in a row on comparing it for nothing */
 	uint8_t patience; /* how much of that is borne: the price of letting go, this often doubled */
 	bool again;	  /* it was protected again, and not written since */
-	uint32_t changed; /* entries that had changed since it went out of sync */
+	uint32_t changed; /* entries that had changed since it went out of sync, or were filled */
+	uint32_t present; /* entries there were when it went, or was compared last */
 };
 
 struct ad_page {
@@ -393,6 +394,7 @@ static void let_go(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *fr
 		um_mark_unsync(mmu, p);
 		if (p->present)
 			list_add(mmu, p);
+		f->present = p->present;
 	}
 	f->vain = 0;
 	f->changed = 0;
@@ -485,6 +487,7 @@ static void protect(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *pa
 		mmu->count[UM_flush_remote]++;
 	list_remove(mmu, page);
 	mmu->own[OWN_protected]++;
+	f->changed += page->present > f->present ? page->present - f->present : 0;
 	f->changed += compare(mmu, vcpu, page, UM_SYNC_PROTECTED);
 	f->vain = 0;
 	f->again = s->stay;
@@ -504,8 +507,10 @@ static void refresh(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *pa
 		return;
 	}
 	mmu->own[OWN_refreshed]++;
+	f->changed += page->present > f->present ? page->present - f->present : 0;
 	changed = compare(mmu, vcpu, page, UM_SYNC_TRANSIENT);
 	f->changed += changed;
+	f->present = page->present;
 	f->vain = changed ? 0 : f->vain + price;
 }
 
