@@ -2,11 +2,13 @@
 /*
  * Random guests (world.h) through models under the oracle (replay/oracle.h).
  *
- *	random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] [--write FILE]
+ *	random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] [--stop] [--tame]
+ *	              [--write FILE]
  *
  * For each seed a life is made up and every model lives it: with its defaults, and once with each value
  * of each of its options, numbers with some. The other options have their defaults with every other seed,
- * and values at random with the rest.
+ * and values at random with the rest. --stop: at the first finding. --write: the life of the first seed as
+ * a trace, instead. --tame: see world.h.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -37,7 +39,7 @@ struct request {
 	const char *models[MAX_MODELS];
 	unsigned int n_models;
 	const char *options, *write;
-	bool tame;
+	bool tame, stop;
 };
 
 /* One model's account. */
@@ -256,6 +258,15 @@ static uint64_t print_account(const struct account *a)
 	return a->violations + a->failures;
 }
 
+static bool any_bad(const struct account *accounts, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (accounts[i].violations || accounts[i].failures)
+			return true;
+	}
+	return false;
+}
+
 static int run(const struct request *rq)
 {
 	static struct account accounts[MAX_MODELS];
@@ -263,11 +274,14 @@ static int run(const struct request *rq)
 	uint64_t bad = 0;
 
 	if (!n) {
-		fputs("random: no such model\n", stderr);
+		fputs("random-guests: no such model\n", stderr);
 		return 2;
 	}
-	for (uint64_t seed = rq->first; seed <= rq->last; seed++)
+	for (uint64_t seed = rq->first; seed <= rq->last; seed++) {
 		run_seed(rq, accounts, n, seed);
+		if (rq->stop && any_bad(accounts, n))
+			break;
+	}
 	for (unsigned int i = 0; i < n; i++)
 		bad += print_account(&accounts[i]);
 	return bad ? 1 : 0;
@@ -286,7 +300,7 @@ static int write_life(const struct request *rq)
 	for (size_t i = 0; writer && i < life.n && !ret; i++)
 		ret = ut_writer_add(writer, &life.events[i], &err);
 	if (!writer || ut_writer_close(writer, ret ? NULL : &err) || ret) {
-		fprintf(stderr, "random: %s\n", err.text);
+		fprintf(stderr, "random-guests: %s\n", err.text);
 		ret = 1;
 	}
 	life_free(&life);
@@ -296,6 +310,7 @@ static int write_life(const struct request *rq)
 static int usage(void)
 {
 	fputs("usage: random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] "
+	      "[--stop] "
 	      "[--tame] "
 	      "[--write FILE]\n",
 	      stderr);
@@ -323,6 +338,9 @@ static int take(struct request *rq, int c)
 	case 'o':
 		rq->options = optarg;
 		return 0;
+	case 'S':
+		rq->stop = true;
+		return 0;
 	case 't':
 		rq->tame = true;
 		return 0;
@@ -340,6 +358,7 @@ int main(int argc, char **argv)
 						 { "steps", required_argument, NULL, 'n' },
 						 { "model", required_argument, NULL, 'm' },
 						 { "options", required_argument, NULL, 'o' },
+						 { "stop", no_argument, NULL, 'S' },
 						 { "tame", no_argument, NULL, 't' },
 						 { "write", required_argument, NULL, 'w' },
 						 { 0 } };

@@ -66,7 +66,7 @@ static void *or_die(void *p)
 {
 	if (p)
 		return p;
-	fputs("random: out of memory\n", stderr);
+	fputs("random-guests: out of memory\n", stderr);
 	exit(1);
 }
 
@@ -166,7 +166,7 @@ static uint64_t new_table(struct world *w, unsigned int level)
 	uint64_t gfn = w->next_table++;
 
 	if (gfn >= FIRST_DATA || w->n_pool[level - 1] == MAX_POOL) {
-		fputs("random: the guest has too many tables\n", stderr);
+		fputs("random-guests: the guest has too many tables\n", stderr);
 		exit(1);
 	}
 	w->pool[level - 1][w->n_pool[level - 1]++] = gfn;
