@@ -57,28 +57,6 @@ static bool guest_permits(const struct um_vcpu *vcpu, const struct ut_fault *f)
 }
 
 /*
- * Of PAE's top entries, which no trace has, a walk tells the one that it began with. If another root hangs
- * there it was another entry when CR3 was written last: the host had its root ready since then.
- */
-static void learn_top(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
-{
-	uint64_t pdpte = f->walk[UM_TOP_LEVEL - 1];
-	uint64_t gfn = (pdpte & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
-	unsigned int index = um_index(f->gva, UM_TOP_LEVEL);
-	struct um_page *top = vcpu->root;
-	const struct um_page *child;
-
-	if (!um_is_top(top) || (top->role & UT_ROLE_4BYTE))
-		return;
-	child = um_child(mmu, top, index);
-	if (child && (pdpte & UT_PTE_P) && child->gfn == gfn)
-		return;
-	um_drop_entry(mmu, top, index);
-	if (pdpte & UT_PTE_P)
-		um_load_below_top(mmu, vcpu, top, index, gfn);
-}
-
-/*
  * Would this model's shadow have let the access through? A fault that was reflected although P, W, U
  * and NX permit it (SMAP, protection keys, reserved bits) would have been reflected in any design.
  */
@@ -214,7 +192,7 @@ static bool descend_top(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct u
 	uint64_t gfn = (f->walk[UM_TOP_LEVEL - 1] & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
 
 	if (role & UT_ROLE_4BYTE)
-		gfn = um_top_directory(d->page);
+		gfn = um_cr3_gfn(vcpu->cr3);
 	return step(mmu, vcpu, d, f->gva, gfn, role);
 }
 
@@ -419,7 +397,7 @@ void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f
 		mmu->count[f->outcome == UT_OUT_REFLECTED ? UM_exit_reflect : UM_exit_fault]++;
 		return;
 	}
-	learn_top(mmu, vcpu, f);
+	um_learn_top(mmu, vcpu, f);
 	if (spared(mmu, vcpu, f)) {
 		mmu->count[UM_faults_spared]++;
 		if (mmu->no_prefetch)

@@ -437,6 +437,19 @@ static bool outlives(const struct um_page *page, const struct ut_page *p)
 	return page->unsync && !p->unsync && ut_role_level(page->role) == 1;
 }
 
+/* Of those that the host has, models have their own view; but where PAE's roots are only the host tells. */
+static void on_page_found(struct um_mmu *mmu, const struct ut_event *e)
+{
+	struct um_shadow *s = um_shadow(mmu);
+
+	if (mmu->model->no_shadow || ut_role_level(e->page.role) != UM_TOP_LEVEL - 1)
+		return;
+	for (unsigned int i = 0; i < s->n_vcpus; i++) {
+		if (s->vcpus[i].id == e->vcpu)
+			um_top_told(mmu, &s->vcpus[i], &e->page);
+	}
+}
+
 static void zap_recorded(struct um_mmu *mmu, struct um_page *page, void *zap)
 {
 	if (!outlives(page, zap))
@@ -452,6 +465,8 @@ static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 {
 	struct um_frame *frame = um_frame_find(&um_shadow(mmu)->frames, p->gfn);
 
+	if (ut_role_level(p->role) == UM_TOP_LEVEL - 1)
+		um_top_unsettle(mmu);
 	if (!frame)
 		return;
 	for (struct um_page *page = frame->pages; page; page = page->next_of_gfn) {
@@ -517,6 +532,10 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 
 	if (!vcpu)
 		return;
+	if (!of_writes(e))
+		um_top_reload(mmu, vcpu);
+	if (e->kind != UT_PAGE_NEW)
+		um_top_settle(mmu, vcpu);
 	vcpu->resync_until = 0;
 	um_history_runs(vcpu);
 	if (!of_writes(e))
@@ -538,6 +557,7 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 		break;
 	case UT_PAGE_NEW:
 		on_page_new(mmu, vcpu, &e->page);
+		um_top_told(mmu, vcpu, &e->page);
 		break;
 	default:
 		on_flush(mmu, vcpu, e);
@@ -584,6 +604,9 @@ void um_mmu_event(struct um_mmu *mmu, const struct ut_event *e)
 		break;
 	case UT_AD:
 		on_ad(mmu, &e->ad);
+		break;
+	case UT_PAGE_FOUND:
+		on_page_found(mmu, e);
 		break;
 	case UT_PAGE_ZAP:
 		on_page_zap(mmu, &e->page);

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOP_ENTRIES 4
-
 struct um_page *um_page_by_id(const struct um_mmu *mmu, uint32_t id)
 {
 	const struct um_shadow *s = um_shadow(mmu);
@@ -263,6 +261,9 @@ static void unlink_parents(struct um_mmu *mmu, struct um_page *page)
 		if (!parent)
 			continue;
 		clear_entry(mmu, parent, up.index);
+		/* Those whose tables are not protected keep their own accounts of what hangs where. */
+		if (um_is_top(parent) && !mmu->model->no_protect)
+			um_leave_top(mmu, parent);
 	}
 }
 
@@ -405,41 +406,6 @@ void um_set_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root)
 	vcpu->root = root;
 }
 
-void um_load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top,
-		       unsigned int index, uint64_t gfn)
-{
-	uint32_t role = um_role_below_top(top->role);
-	struct um_page *root;
-
-	if (role & UT_ROLE_4BYTE)
-		role |= um_quadrant(index);
-	root = um_get_page(mmu, vcpu, gfn, role);
-	if (!root || top->gone)
-		return;
-	mmu->count[UM_roots_loaded]++;
-	if (root == um_child(mmu, top, index))
-		return;
-	um_drop_entry(mmu, top, index);
-	um_link(mmu, vcpu, top, index, root);
-}
-
-/*
- * With 32-bit tables all four roots are in the directory that CR3 names. PAE's are in entries that the
- * CPU reads when CR3 is written, and that no trace has: taken for what they were, until a fault's walk
- * tells otherwise.
- */
-static void load_all_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top)
-{
-	for (unsigned int i = 0; i < TOP_ENTRIES && vcpu->root == top; i++) {
-		const struct um_page *was = um_child(mmu, top, i);
-
-		if (top->role & UT_ROLE_4BYTE)
-			um_load_below_top(mmu, vcpu, top, i, um_top_directory(top));
-		else if (was)
-			um_load_below_top(mmu, vcpu, top, i, was->gfn);
-	}
-}
-
 void um_load_root_at(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn)
 {
 	uint32_t role = um_root_role(vcpu);
@@ -456,7 +422,7 @@ void um_load_root_at(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn)
 	if (mmu->model->page_linked)
 		mmu->model->page_linked(mmu, vcpu, NULL, 0, root);
 	if (um_is_top(root))
-		load_all_below_top(mmu, vcpu, root);
+		um_load_below_top(mmu, vcpu, root);
 	else
 		mmu->count[UM_roots_loaded]++;
 }

@@ -17,6 +17,15 @@
 
 #define UM_TOP_LEVEL 3u /* of a page that stands for four root entries */
 
+#define UM_TOP_ENTRIES 4
+
+/* Roots of PAE that the recorded host told of since the guest was last seen, in order. */
+struct um_told {
+	uint64_t gfn[UM_TOP_ENTRIES];
+	unsigned int n;
+	bool left; /* the vCPU gave up its roots, see um_leave_top() */
+};
+
 struct um_frame_table {
 	struct um_frame **slots; /* open addressing, power of two */
 	size_t size, used;
@@ -33,6 +42,7 @@ struct um_shadow {
 	struct um_page *oldest, *newest;
 	struct um_page *graveyard; /* zapped during the event under way */
 	struct um_vcpu vcpus[UM_MAX_VCPUS];
+	struct um_told told[UM_MAX_VCPUS]; /* as vcpus */
 	uint16_t n_vcpus;
 	uint64_t resync_until; /* the last of the vCPUs' */
 	char **options;	       /* effective values */
@@ -98,12 +108,30 @@ void um_rmap_remove(struct um_mmu *mmu, struct um_page *page, unsigned int index
 
 struct um_page *um_get_page(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn, uint32_t role);
 void um_zap_recorded(struct um_mmu *mmu, struct um_page *page);
-void um_load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top,
-		       unsigned int index, uint64_t gfn);
 void um_link(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *parent, unsigned int index,
 	     struct um_page *child);
 void um_set_leaf(struct um_mmu *mmu, struct um_page *page, unsigned int index, uint64_t spte);
 void um_bury(struct um_mmu *mmu);
+
+/* ---- tops.c ---- */
+
+/* The top has just become the vCPU's root: look up what hangs off it. */
+void um_load_below_top(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *top);
+/*
+ * A root goes that a vCPU uses. Every vCPU gives up its four roots and looks them up anew, as nothing tells
+ * whether it was one of them (is_obsolete_root() of Linux 6.1).
+ */
+void um_leave_top(struct um_mmu *mmu, struct um_page *top);
+/* The vCPU is about to be seen: what it gave up it has looked up anew when it entered the guest. */
+void um_top_reload(struct um_mmu *mmu, struct um_vcpu *vcpu);
+/* The walk of a fault tells a top entry of PAE. */
+void um_learn_top(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f);
+/* The recorded host made or found a page: perhaps one of PAE's roots. */
+void um_top_told(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_page *p);
+/* The guest goes on: the roots told are all there are. */
+void um_top_settle(struct um_mmu *mmu, struct um_vcpu *vcpu);
+/* The recorded host gave up a root, and may begin anew to look them up. */
+void um_top_unsettle(struct um_mmu *mmu);
 
 /* ---- sync.c ---- */
 
@@ -139,12 +167,6 @@ static inline uint32_t um_quadrant(unsigned int n)
 static inline uint32_t um_role_below_top(uint32_t top)
 {
 	return (top & ~(UT_ROLE_LEVEL | UT_ROLE_DIRECT)) | (UM_TOP_LEVEL - 1);
-}
-
-/* The directory that the four roots below a top shadow, with 32-bit tables: see um_root_gfn(). */
-static inline uint64_t um_top_directory(const struct um_page *top)
-{
-	return (top->gfn & ~UM_TOP_GFN) >> (UM_FRAME_SHIFT - 5);
 }
 
 static inline uint64_t um_spte_gfn(uint64_t spte)
