@@ -630,6 +630,7 @@ static void page_zapping(struct um_mmu *mmu, struct um_page *page)
  */
 static void lose_global(struct um_mmu *mmu, struct um_page *page)
 {
+	const struct oos *s = mmu->state;
 	struct oos_page *p = oos_page(page);
 	struct um_page *root = NULL;
 
@@ -640,6 +641,9 @@ static void lose_global(struct um_mmu *mmu, struct um_page *page)
 	mmu->own[GLOBALS_LOST_UNSYNC]++;
 	if (!is_shared(mmu, page))
 		root = um_find_page(mmu, p->root_gfn, p->root_role);
+	/* Nobody is there who would sync the list as he leaves. */
+	if (root && s->sync == SYNC_LEFT && !root->root_count)
+		root = NULL;
 	if (root) {
 		forget(mmu->state, page);
 		list_add(root, page);
@@ -700,14 +704,14 @@ static bool may_join_globals(const struct oos *s, const struct um_vcpu *vcpu,
 	return s->global == GLOBAL_COUNT ? counts_equal(page) : p->global;
 }
 
-/* The root on whose list the page may go, or NULL. */
+/* The root on whose list the page may go, which is the one that the vCPU runs on; or NULL. */
 static struct um_page *list_for(struct um_mmu *mmu, const struct um_vcpu *vcpu,
 				const struct um_page *page)
 {
 	const struct oos_page *p = oos_page(page);
 
 	if (p->roots != ROOT_ONE || is_shared(mmu, page) || !vcpu->root ||
-	    vcpu->root->gfn != p->root_gfn)
+	    vcpu->root->gfn != p->root_gfn || vcpu->root->role != p->root_role)
 		return NULL;
 	return um_find_page(mmu, p->root_gfn, p->root_role);
 }

@@ -339,12 +339,13 @@ static void resync_all(struct um_mmu *mmu, enum um_cause cause)
 
 /* ---- letting a table go ---- */
 
+/* A vCPU whose registers nobody has told of (CR0 is never 0) has not run. */
 static bool paging_everywhere(const struct um_mmu *mmu)
 {
 	const struct um_vcpu *vcpu;
 
 	for (unsigned int n = 0; (vcpu = um_vcpu_at(mmu, n)); n++) {
-		if (!um_root_role(vcpu))
+		if (vcpu->cr0 && !um_root_role(vcpu))
 			return false;
 	}
 	return true;
