@@ -677,9 +677,12 @@ static bool grants(const struct question *q, const struct way *w, uint64_t gpte,
 	const struct ur_translation *t = q->t;
 	bool write = w->write && (gpte & UT_PTE_W), user = w->user && (gpte & UT_PTE_U);
 
-	/* A user's page that was made the supervisor's must not get round SMEP. */
-	if (t->write && !write && t->ignores_wp && !t->user)
-		write = !(t->smep && user && t->exec);
+	/*
+	 * With CR0.WP off the supervisor writes what is read-only; but a user's page that was made the
+	 * supervisor's for that must not get round SMEP.
+	 */
+	if (t->write && !write && !(q->v->cr0 & UT_CR0_WP) && !t->user)
+		write = !((q->v->cr4 & UT_CR4_SMEP) && user && t->exec);
 	if (leaf_gfn(q->m, gpte, level, t->gva) != t->gfn || level < t->level)
 		return false;
 	if (t->write && (!write || !(gpte & UT_PTE_D)))

@@ -31,10 +31,6 @@ struct ur_translation {
 	uint64_t gfn;	    /* guest frame there */
 	unsigned int level; /* of the entry: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB */
 	bool write, user, exec;
-	/* Made for CR0.WP off: supervisor writes ignore read-only entries. */
-	bool ignores_wp;
-	/* ... while CR4.SMEP is on: what users may use the supervisor must not execute for all that. */
-	bool smep;
 };
 
 enum ur_answer {

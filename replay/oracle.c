@@ -14,6 +14,7 @@
 #define MAX_PATHS 4096	     /* from one root to one page; self-maps multiply them */
 #define MAX_BELOW (1u << 20) /* translations followed at a time */
 #define MAX_KNOWN (1u << 16) /* violations told apart; beyond that each finding counts */
+#define ENOUGH 10000	     /* violations; nobody reads on, and such shadows are slow to check */
 #define AUDIT_LEAST 256	     /* events */
 #define AUDIT_WORK 64	     /* entries audited for each event, on average */
 
@@ -46,6 +47,7 @@ struct ur_oracle {
 	struct path *paths;
 	size_t n_paths, cap_paths;
 	unsigned int below; /* translations followed by now */
+	uint64_t found;	    /* violations, those that last included */
 	uint64_t *known;    /* violations told of: hashes, open addressing */
 	size_t n_known;
 };
@@ -157,6 +159,7 @@ static void violation(struct ur_oracle *o, enum ur_rule rule, const struct um_pa
 	char detail[256], what[512];
 	va_list ap;
 
+	o->found++;
 	if (!is_new(o, mix(mix(hash, spte), page->id)))
 		return;
 	o->result.violations++;
@@ -380,9 +383,7 @@ static void check_leaf(struct ur_oracle *o, uint16_t vcpu, const struct um_page 
 				    .level = level,
 				    .write = spte & UM_SPTE_W,
 				    .user = spte & UM_SPTE_U,
-				    .exec = !(spte & UM_SPTE_NX),
-				    .ignores_wp = !(page->role & UT_ROLE_CR0_WP),
-				    .smep = page->role & UT_ROLE_SMEP_NOT_WP };
+				    .exec = !(spte & UM_SPTE_NX) };
 
 	o->result.checks++;
 	switch (ur_guest_may_use(o->guest, vcpu, &t)) {
@@ -546,7 +547,8 @@ static bool any_stale(struct ur_oracle *o, const struct um_page *page, unsigned 
 
 /*
  * The suspects of one frame, @n of them, in one of its pages: those that are stale are followed from
- * every running vCPU. @still: for each, whether it is stale in any page.
+ * every running vCPU. @still: for each, whether it is stale in any page. What was found to be wrong need
+ * not be looked at again.
  */
 static void check_page_suspects(struct ur_oracle *o, const struct um_page *page,
 				const struct ur_change *s, size_t n, bool *still)
@@ -557,13 +559,15 @@ static void check_page_suspects(struct ur_oracle *o, const struct um_page *page,
 		unsigned int count, first = entries_of(page, s[i].index, &count);
 
 		for (unsigned int k = first; k < first + count; k++) {
+			uint64_t found = o->found;
+
 			if (!stale(o, page, k))
 				continue;
-			still[i] = true;
 			if (!looked)
 				find_paths(o, page);
 			looked = true;
 			check_entry_everywhere(o, page, k);
+			still[i] |= o->found == found;
 		}
 	}
 }
@@ -911,7 +915,7 @@ int ur_oracle_event(struct ur_oracle *o, const struct ut_event *e)
 		return -1;
 	}
 	/* An instance that gave up may have done so in the middle of something. */
-	if (o->mmu->model->no_shadow || um_mmu_failure(o->mmu))
+	if (o->mmu->model->no_shadow || um_mmu_failure(o->mmu) || o->result.violations >= ENOUGH)
 		return 0;
 	note_changes(o);
 	if (e->kind == UT_FAULT)
@@ -963,7 +967,8 @@ int ur_oracle_finish(struct ur_oracle *o, struct ur_verified *out)
 	int ret;
 
 	o->event = NULL;
-	if (!o->failed && !o->mmu->model->no_shadow && !um_mmu_failure(o->mmu))
+	if (!o->failed && !o->mmu->model->no_shadow && !um_mmu_failure(o->mmu) &&
+	    o->result.violations < ENOUGH)
 		audit(o);
 	ret = o->failed ? -1 : 0;
 	add(out, &o->result);

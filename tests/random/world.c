@@ -6,7 +6,9 @@
 #include <string.h>
 
 #define WORDS UT_TABLE_ENTRIES
-#define RAM 128		  /* frames that may be tables; the kernel maps all of them */
+#define RAM 0x240   /* frames that may be tables; the kernel maps all of them */
+#define HIGH 0x208u /* first table in the next 2 MiB, which hold nothing that is always shadowed */
+#define HIGH_TABLES 3
 #define FIRST_TABLE 0x10u /* frames below are never used */
 #define FIRST_DATA 0x48u
 #define DATA 24
@@ -50,7 +52,7 @@ struct world {
 	uint64_t rng;
 	bool tame, pcid;
 	uint64_t *content[RAM]; /* NULL: zeroes */
-	unsigned int next_table, first_kernel;
+	unsigned int next_table, first_kernel, n_high;
 	struct vcpu vcpu[MAX_VCPUS];
 	unsigned int n_vcpus, n_roots;
 	uint64_t root[MAX_ROOTS];
@@ -163,9 +165,10 @@ static void put(struct world *w, uint64_t gfn, unsigned int index, uint64_t valu
 
 static uint64_t new_table(struct world *w, unsigned int level)
 {
-	uint64_t gfn = w->next_table++;
+	bool high = level == 1 && w->n_high < HIGH_TABLES;
+	uint64_t gfn = high ? HIGH + w->n_high++ : w->next_table++;
 
-	if (gfn >= FIRST_DATA || w->n_pool[level - 1] == MAX_POOL) {
+	if ((!high && gfn >= FIRST_DATA) || w->n_pool[level - 1] == MAX_POOL) {
 		fputs("random-guests: the guest has too many tables\n", stderr);
 		exit(1);
 	}
@@ -181,6 +184,8 @@ static uint64_t some_table(struct world *w, unsigned int level)
 /* Not the kernel's own: those are in one place in all address spaces. */
 static uint64_t any_table(struct world *w)
 {
+	if (once(w, 6))
+		return HIGH + rnd(w, HIGH_TABLES);
 	return FIRST_TABLE + rnd(w, (w->tame ? w->first_kernel : w->next_table) - FIRST_TABLE);
 }
 
@@ -327,6 +332,30 @@ static void host_zaps(struct world *w, unsigned int i)
 	emit(w, once(w, 2) ? 0 : UT_NO_VCPU, &e);
 }
 
+static uint64_t cr3_table(const struct world *w, const struct vcpu *v)
+{
+	return (v->cr3 & (narrow(w) ? 0xfffff000u : UT_PTE_FRAME)) >> SHIFT;
+}
+
+static void host_shadows(struct world *w, unsigned int vcpu, uint64_t gfn, uint32_t role);
+
+/* Before a guest goes on there are shadow pages of the tables that its vCPU's root entries name. */
+static void host_loads(struct world *w, unsigned int vcpu)
+{
+	const struct vcpu *v = &w->vcpu[vcpu];
+	uint32_t role = mode_bits(w, v) | UT_ROLE_ACCESS;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		if (w->m->pae && (v->pdpte[i] & UT_PTE_P))
+			host_shadows(w, vcpu, (v->pdpte[i] & UT_PTE_FRAME) >> SHIFT, role | 2);
+		else if (narrow(w))
+			host_shadows(w, vcpu, cr3_table(w, v),
+				     role | 2 | i << UT_ROLE_QUADRANT_SHIFT);
+	}
+	if (w->m->levels > 3)
+		host_shadows(w, vcpu, cr3_table(w, v), role | w->m->levels);
+}
+
 static void host_zaps_frame(struct world *w, uint64_t gfn)
 {
 	for (unsigned int i = w->n_host; i-- > 0;) {
@@ -368,11 +397,6 @@ struct walk {
 	bool present;
 	bool odd; /* leads where this guest has no memory for tables: it does not go there */
 };
-
-static uint64_t cr3_table(const struct world *w, const struct vcpu *v)
-{
-	return (v->cr3 & (narrow(w) ? 0xfffff000u : UT_PTE_FRAME)) >> SHIFT;
-}
 
 static void finish_walk(struct world *w, struct walk *k, uint64_t gpte, unsigned int level,
 			uint64_t gva)
@@ -538,8 +562,11 @@ static void access_at(struct world *w, unsigned int vcpu, uint64_t gva, uint32_t
 	if (trapped)
 		emit(w, vcpu, &e);
 	/* A host gives up what is written in an odd way. */
-	if (trapped && (store->size < 4 || offset % entry_bytes(w)) && once(w, 2))
+	if (trapped && (store->size < 4 || offset % entry_bytes(w)) && once(w, 2)) {
 		host_zaps_frame(w, k.gfn);
+		for (unsigned int i = 0; i < w->n_vcpus; i++)
+			host_loads(w, i);
+	}
 }
 
 /* ---- what the guest does ---- */
@@ -566,6 +593,12 @@ static unsigned int level_of(const struct world *w, uint64_t gfn)
 		}
 	}
 	return 1;
+}
+
+static bool is_table(const struct world *w, uint64_t gfn)
+{
+	return (gfn >= FIRST_TABLE && gfn < w->next_table) ||
+	       (gfn >= HIGH && gfn < HIGH + HIGH_TABLES);
 }
 
 static bool kernel_leaf(const struct world *w, uint64_t gfn)
@@ -640,8 +673,7 @@ static void use(struct world *w, unsigned int vcpu, uint64_t gva)
 	struct store s = { entry_bytes(w), 0 };
 
 	/* A write to a table by way of any mapping of it is a write to a table. */
-	if (!k.odd && k.present && (error & UT_PF_WRITE) && k.gfn >= FIRST_TABLE &&
-	    k.gfn < w->next_table) {
+	if (!k.odd && k.present && (error & UT_PF_WRITE) && is_table(w, k.gfn)) {
 		unsigned int level = level_of(w, k.gfn);
 
 		/* The tables by which the kernel sees its memory stay as they are. */
@@ -665,8 +697,12 @@ static void write_cr(struct world *w, unsigned int vcpu, uint8_t cr, uint64_t va
 
 static void load_pdptes(struct world *w, struct vcpu *v)
 {
-	for (unsigned int i = 0; w->m->pae && i < 4; i++)
+	for (unsigned int i = 0; w->m->pae && i < 4; i++) {
 		v->pdpte[i] = get(w, cr3_table(w, v), i);
+		/* A real CPU would not load what leads out of memory. */
+		if ((v->pdpte[i] & UT_PTE_FRAME) >> SHIFT >= RAM)
+			v->pdpte[i] = 0;
+	}
 }
 
 static void set_cr3(struct world *w, unsigned int vcpu, uint64_t value, bool keep)
@@ -676,14 +712,7 @@ static void set_cr3(struct world *w, unsigned int vcpu, uint64_t value, bool kee
 	v->cr3 = value;
 	load_pdptes(w, v);
 	write_cr(w, vcpu, 3, value | (keep ? UT_CR3_NOFLUSH : 0));
-	if (!w->m->pae && once(w, 2)) {
-		uint32_t role = mode_bits(w, v) | UT_ROLE_ACCESS | w->m->levels;
-		unsigned int parts = narrow(w) ? 4 : 1;
-
-		for (unsigned int part = 0; part < parts; part++)
-			host_shadows(w, vcpu, cr3_table(w, v),
-				     role | part << UT_ROLE_QUADRANT_SHIFT);
-	}
+	host_loads(w, vcpu);
 }
 
 static uint64_t some_cr3(struct world *w, const struct vcpu *v)
@@ -691,7 +720,7 @@ static uint64_t some_cr3(struct world *w, const struct vcpu *v)
 	uint64_t n = rnd(w, w->n_roots), value = w->root[n] << SHIFT;
 
 	if (v->cr4 & UT_CR4_PCIDE)
-		value |= once(w, 8) ? rnd(w, 4) : 1 + n;
+		value |= once(w, 4) ? rnd(w, 4) : 1 + n;
 	return value;
 }
 
@@ -745,6 +774,7 @@ static void change_mode(struct world *w, unsigned int vcpu)
 	if (once(w, 3)) {
 		v->cr0 ^= UT_CR0_WP;
 		write_cr(w, vcpu, 0, v->cr0);
+		host_loads(w, vcpu);
 		return;
 	}
 	if (w->pcid && once(w, 3)) {
@@ -756,12 +786,14 @@ static void change_mode(struct world *w, unsigned int vcpu)
 			set_cr3(w, vcpu, v->cr3 & ~UT_CR3_PCID, false);
 		v->cr4 ^= UT_CR4_PCIDE;
 		write_cr(w, vcpu, 4, v->cr4);
+		host_loads(w, vcpu);
 		return;
 	}
 	v->cr4 ^= bits[rnd(w, sizeof(bits) / sizeof(bits[0]))];
 	write_cr(w, vcpu, 4, v->cr4);
 	/* PAE: that reads the four entries again. */
 	load_pdptes(w, v);
+	host_loads(w, vcpu);
 }
 
 /* A table above the leaves that may be changed, an entry of it, and its level. */
@@ -806,7 +838,7 @@ static void relink(struct world *w, unsigned int vcpu)
 	some_upper(w, &gfn, &index);
 	was = get(w, gfn, index);
 	below = (was & UT_PTE_FRAME) >> SHIFT;
-	if (!(was & UT_PTE_P) || (was & UT_PTE_PS) || below >= w->next_table || below < FIRST_TABLE)
+	if (!(was & UT_PTE_P) || (was & UT_PTE_PS) || !is_table(w, below))
 		return;
 	store_entry(w, vcpu, gfn, index, 0);
 	flush_some(w, vcpu);
@@ -851,6 +883,59 @@ static void edit(struct world *w, unsigned int vcpu)
 	use(w, once(w, 3) ? other : vcpu, gva);
 }
 
+/* Leave an address space, do there what flushes an address here, come back without a flush. */
+static void elsewhere(struct world *w, unsigned int vcpu)
+{
+	const struct vcpu *v = &w->vcpu[vcpu];
+	uint64_t back = v->cr3, gva = some_address(w), gfn;
+	struct ut_event e = { .kind = UT_INVPCID,
+			      .invpcid = { gva, back & UT_CR3_PCID, (uint8_t)rnd(w, 4) } };
+
+	use(w, vcpu, gva);
+	gfn = leaf_behind(w, vcpu, gva);
+	if (!(v->cr4 & UT_CR4_PCIDE) || !gfn)
+		return;
+	if (once(w, 2))
+		store_entry(w, vcpu, gfn, index_at(w, gva, 1),
+			    leaf_entry(w, !w->tame || kernel_leaf(w, gfn)) | UT_PTE_P | UT_PTE_A);
+	use(w, vcpu, gva);
+	store_entry(w, vcpu, gfn, index_at(w, gva, 1),
+		    leaf_entry(w, !w->tame || kernel_leaf(w, gfn)));
+	set_cr3(w, vcpu, some_cr3(w, v), once(w, 2));
+	switch (rnd(w, 3)) {
+	case 0:
+		emit(w, vcpu, &e);
+		break;
+	case 1:
+		invlpg(w, vcpu, gva);
+		break;
+	default: /* the PCID's, by way of another root */
+		set_cr3(w, vcpu, (some_cr3(w, v) & ~UT_CR3_PCID) | (back & UT_CR3_PCID), false);
+		break;
+	}
+	set_cr3(w, vcpu, back, true);
+	use(w, vcpu, gva);
+}
+
+/* A large page becomes another one; a flush of any address in it is a flush of all. */
+static void move_large(struct world *w, unsigned int vcpu)
+{
+	uint64_t gva = some_address(w), size = at_level(w, 2, 1);
+	struct walk k = walk(w, &w->vcpu[vcpu], gva);
+
+	for (unsigned int i = 0; i < 20 && (!k.present || k.odd || k.bottom != 2); i++) {
+		gva = some_address(w);
+		k = walk(w, &w->vcpu[vcpu], gva);
+	}
+	if (!k.present || k.odd || k.bottom != 2)
+		return;
+	for (unsigned int i = 0; i < 3; i++)
+		use(w, vcpu, (gva & ~(size - 1)) | rnd(w, 8) << SHIFT);
+	store_entry(w, vcpu, k.table[1], index_at(w, gva, 2), upper_entry(w, 2));
+	invlpg(w, vcpu, gva);
+	use(w, vcpu, (gva & ~(size - 1)) | rnd(w, 8) << SHIFT);
+}
+
 /* No entry leads to the table any more; it becomes data, and a table again somewhere else. */
 static void reuse(struct world *w, unsigned int vcpu)
 {
@@ -869,6 +954,8 @@ static void reuse(struct world *w, unsigned int vcpu)
 		set_cr3(w, v, w->vcpu[v].cr3, false);
 	if (once(w, 2))
 		host_zaps_frame(w, gfn);
+	for (unsigned int v = 0; v < w->n_vcpus; v++)
+		host_loads(w, v);
 	for (unsigned int i = 0; i < 4; i++)
 		store_entry(w, vcpu, gfn, (unsigned int)rnd(w, PAGES),
 			    rnd(w, RAM) << SHIFT | (rnd(w, 512) & ~UT_PTE_G));
@@ -885,6 +972,15 @@ static void lose_sight(struct world *w, unsigned int vcpu)
 	load_pdptes(w, v);
 	e.state = (struct ut_state){ v->cr0, v->cr3, v->cr4, v->efer };
 	emit(w, vcpu, &e);
+	host_loads(w, vcpu);
+}
+
+static void host_gives_up(struct world *w)
+{
+	if (w->n_host)
+		host_zaps(w, (unsigned int)rnd(w, w->n_host));
+	for (unsigned int v = 0; v < w->n_vcpus; v++)
+		host_loads(w, v);
 }
 
 static void one_step(struct world *w)
@@ -898,8 +994,12 @@ static void one_step(struct world *w)
 		write_some(w, vcpu);
 	else if (what < 70)
 		switch_space(w, vcpu);
-	else if (what < 80)
+	else if (what < 78)
 		edit(w, vcpu);
+	else if (what < 81)
+		elsewhere(w, vcpu);
+	else if (what < 82)
+		move_large(w, vcpu);
 	else if (what < 85)
 		flush_some(w, vcpu);
 	else if (what < 90)
@@ -908,8 +1008,8 @@ static void one_step(struct world *w)
 		relink(w, vcpu);
 	else if (what < 95)
 		change_mode(w, vcpu);
-	else if (what < 98 && w->n_host)
-		host_zaps(w, (unsigned int)rnd(w, w->n_host));
+	else if (what < 98)
+		host_gives_up(w);
 	else if (what < 99)
 		reuse(w, vcpu);
 	else if (once(w, 4))
@@ -944,13 +1044,15 @@ static uint64_t shared_chain(struct world *w, unsigned int top_index, uint64_t *
 
 static void build_kernel(struct world *w)
 {
-	uint64_t direct;
+	uint64_t direct, high;
 
 	w->kernel_leaf[1] = w->next_table++;
 	w->kernel_leaf[0] = shared_chain(w, w->m->kernel, &w->kernel_leaf[1]);
-	direct = shared_chain(w, w->m->direct, NULL);
-	for (unsigned int i = 0; i < RAM; i++)
-		put(w, direct, i, (uint64_t)i << SHIFT | KERNEL | UT_PTE_G);
+	high = w->m->bits == 9 ? w->next_table++ : 0;
+	direct = shared_chain(w, w->m->direct, high ? &high : NULL);
+	for (uint64_t gfn = 0; gfn < RAM; gfn++)
+		put(w, gfn >= 512 && high ? high : direct, (unsigned int)(high ? gfn % 512 : gfn),
+		    gfn << SHIFT | KERNEL | UT_PTE_G);
 	for (unsigned int k = 0; k < 2; k++) {
 		for (unsigned int i = 0; i < PAGES; i++)
 			put(w, w->kernel_leaf[k], i, leaf_entry(w, true));
@@ -1013,6 +1115,7 @@ static void start(struct world *w)
 		load_pdptes(w, v);
 		e.state = (struct ut_state){ v->cr0, v->cr3, v->cr4, v->efer };
 		emit(w, i, &e);
+		host_loads(w, i);
 	}
 }
 
