@@ -594,8 +594,11 @@ static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, 
 
 	if (other)
 		um_load_root(mmu, vcpu);
-	/* A root that is entered is brought up to date in any case: nobody kept an eye on it. */
-	if (other || !(vcpu->cr4 & UT_CR4_PCIDE) || !(value & UT_CR3_NOFLUSH))
+	/*
+	 * A root that is entered is brought up to date in any case, by another PCID, too: nobody kept an
+	 * eye on it.
+	 */
+	if (other || vcpu->cr3 != old || !(vcpu->cr4 & UT_CR4_PCIDE) || !(value & UT_CR3_NOFLUSH))
 		flush_root(mmu, vcpu, UM_CAUSE_cr3);
 }
 

@@ -210,6 +210,23 @@ static void sync_index(struct um_mmu *mmu, uint64_t gva)
 	}
 }
 
+/*
+ * INVLPG also empties the caches of upper entries, whatever the address: a link that is gone from the guest's
+ * table must not lead to what is written below it later.
+ */
+static void sync_uppers(struct um_mmu *mmu)
+{
+	const struct ideal *s = mmu->state;
+
+	/* Backwards: a page that is done is replaced by the last. */
+	for (uint32_t i = s->n; i-- > 0;) {
+		struct um_page *page = um_page_by_id(mmu, s->pages[i]);
+
+		if (ut_role_level(page->role) > 1)
+			sync_written(mmu, page);
+	}
+}
+
 /* Is a page @top, or does a link lead from @top to it? */
 static bool below(const struct um_mmu *mmu, const struct um_page *page, const struct um_page *top)
 {
@@ -277,6 +294,7 @@ static void cr4_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 static void invlpg(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
 {
 	um_resync_begin(mmu, UM_CAUSE_invlpg);
+	sync_uppers(mmu);
 	sync_path(mmu, vcpu->root, gva);
 	if (vcpu->cr4 & UT_CR4_PCIDE)
 		sync_index(mmu, gva);

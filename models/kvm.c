@@ -53,7 +53,8 @@ struct rules {
 
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
-#define RESET_2010 (UT_CR4_PGE | UT_CR4_PSE | UT_CR4_PAE)
+/* SMEP came later; where a guest switches it on all the same, that flushes. */
+#define RESET_2010 (UT_CR4_PGE | UT_CR4_PSE | UT_CR4_PAE | UT_CR4_SMEP)
 #define RESET_NOW (UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | UT_CR4_PKE)
 
 static const struct rules rules[VERSIONS] = {
