@@ -397,7 +397,8 @@ void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f
 		mmu->count[f->outcome == UT_OUT_REFLECTED ? UM_exit_reflect : UM_exit_fault]++;
 		return;
 	}
-	um_learn_top(mmu, vcpu, f);
+	if (um_shadow(mmu)->tops)
+		um_learn_top(mmu, vcpu, f);
 	if (spared(mmu, vcpu, f)) {
 		mmu->count[UM_faults_spared]++;
 		if (mmu->no_prefetch)

@@ -72,6 +72,16 @@ struct um_frame *um_frame_get(struct um_mmu *mmu, struct um_frame_table *t, uint
 	return frame;
 }
 
+void um_frame_spare_free(struct um_shadow *s)
+{
+	while (s->spare_tables) {
+		uint64_t *table = s->spare_tables;
+
+		memcpy(&s->spare_tables, table, sizeof(s->spare_tables));
+		free(table);
+	}
+}
+
 void um_frame_table_free(struct um_frame_table *t)
 {
 	for (size_t i = 0; i < t->size; i++) {
@@ -95,7 +105,13 @@ bool um_frame_know(struct um_mmu *mmu, struct um_frame *frame)
 		um_fail(mmu, "more than %u guest tables at once", UM_MAX_TABLES);
 		return false;
 	}
-	frame->table = calloc(UM_ENTRIES, sizeof(uint64_t));
+	frame->table = s->spare_tables;
+	if (frame->table) {
+		memcpy(&s->spare_tables, frame->table, sizeof(s->spare_tables));
+		memset(frame->table, 0, UM_ENTRIES * sizeof(uint64_t));
+	} else {
+		frame->table = calloc(UM_ENTRIES, sizeof(uint64_t));
+	}
 	if (!frame->table) {
 		um_fail(mmu, "out of memory for a guest table");
 		return false;
@@ -106,9 +122,13 @@ bool um_frame_know(struct um_mmu *mmu, struct um_frame *frame)
 
 void um_frame_forget(struct um_mmu *mmu, struct um_frame *frame)
 {
-	if (frame->table)
-		um_shadow(mmu)->n_tables--;
-	free(frame->table);
+	struct um_shadow *s = um_shadow(mmu);
+
+	if (frame->table) {
+		s->n_tables--;
+		memcpy(frame->table, &s->spare_tables, sizeof(s->spare_tables));
+		s->spare_tables = frame->table;
+	}
 	frame->table = NULL;
 	frame->announced = false;
 	memset(frame->host_has, 0, sizeof(frame->host_has));
@@ -117,6 +137,11 @@ void um_frame_forget(struct um_mmu *mmu, struct um_frame *frame)
 
 void um_frame_write(struct um_frame *frame, unsigned int offset, unsigned int size, uint64_t val)
 {
+	/* As nearly all are. */
+	if (size == 8 && !(offset & 7)) {
+		frame->table[offset >> 3] = val;
+		return;
+	}
 	for (unsigned int i = 0; i < size; i++) {
 		unsigned int byte = offset + i;
 		unsigned int shift = (byte & 7) * 8;

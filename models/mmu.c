@@ -442,7 +442,7 @@ static void on_page_found(struct um_mmu *mmu, const struct ut_event *e)
 {
 	struct um_shadow *s = um_shadow(mmu);
 
-	if (mmu->model->no_shadow || ut_role_level(e->page.role) != UM_TOP_LEVEL - 1)
+	if (mmu->model->no_shadow || !s->tops || ut_role_level(e->page.role) != UM_TOP_LEVEL - 1)
 		return;
 	for (unsigned int i = 0; i < s->n_vcpus; i++) {
 		if (s->vcpus[i].id == e->vcpu)
@@ -465,7 +465,7 @@ static void on_page_zap(struct um_mmu *mmu, const struct ut_page *p)
 {
 	struct um_frame *frame = um_frame_find(&um_shadow(mmu)->frames, p->gfn);
 
-	if (ut_role_level(p->role) == UM_TOP_LEVEL - 1)
+	if (um_shadow(mmu)->tops && ut_role_level(p->role) == UM_TOP_LEVEL - 1)
 		um_top_unsettle(mmu);
 	if (!frame)
 		return;
@@ -526,16 +526,29 @@ static bool of_writes(const struct ut_event *e)
 	return e->kind == UT_WRITE || e->kind == UT_PAGE_NEW;
 }
 
+static void see_mode(struct um_mmu *mmu, const struct um_vcpu *vcpu)
+{
+	if (um_root_role(vcpu) & UT_ROLE_DIRECT)
+		um_shadow(mmu)->tops = true;
+}
+
+/* What is due before a vCPU of a guest with tops is seen again. */
+static void tops_before(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_event *e)
+{
+	if (!of_writes(e))
+		um_top_reload(mmu, vcpu);
+	if (e->kind != UT_PAGE_NEW)
+		um_top_settle(mmu, vcpu);
+}
+
 static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 {
 	struct um_vcpu *vcpu = get_vcpu(um_shadow(mmu), e->vcpu);
 
 	if (!vcpu)
 		return;
-	if (!of_writes(e))
-		um_top_reload(mmu, vcpu);
-	if (e->kind != UT_PAGE_NEW)
-		um_top_settle(mmu, vcpu);
+	if (um_shadow(mmu)->tops)
+		tops_before(mmu, vcpu, e);
 	vcpu->resync_until = 0;
 	um_history_runs(vcpu);
 	if (!of_writes(e))
@@ -543,9 +556,11 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 	switch (e->kind) {
 	case UT_STATE:
 		on_state(mmu, vcpu, &e->state);
+		see_mode(mmu, vcpu);
 		break;
 	case UT_CR:
 		on_cr(mmu, vcpu, &e->cr);
+		see_mode(mmu, vcpu);
 		break;
 	case UT_FAULT:
 		vcpu->fault_error = e->fault.error;
@@ -557,7 +572,8 @@ static void vcpu_event(struct um_mmu *mmu, const struct ut_event *e)
 		break;
 	case UT_PAGE_NEW:
 		on_page_new(mmu, vcpu, &e->page);
-		um_top_told(mmu, vcpu, &e->page);
+		if (um_shadow(mmu)->tops)
+			um_top_told(mmu, vcpu, &e->page);
 		break;
 	default:
 		on_flush(mmu, vcpu, e);
@@ -822,6 +838,7 @@ struct um_mmu *um_mmu_create(const struct um_model *model, const char *options, 
 		return NULL;
 	}
 	s->pub.model = model;
+	s->page_bytes = model->page_bytes;
 	if (set_options(s, options, error, error_len))
 		goto fail;
 	if (model->state_bytes) {
@@ -846,6 +863,12 @@ fail:
 	return NULL;
 }
 
+static void free_page(struct um_page *page)
+{
+	free(page->parents);
+	free(page);
+}
+
 void um_mmu_destroy(struct um_mmu *mmu)
 {
 	struct um_shadow *s;
@@ -855,13 +878,20 @@ void um_mmu_destroy(struct um_mmu *mmu)
 	s = um_shadow(mmu);
 	if (mmu->model->destroy && mmu->state)
 		mmu->model->destroy(mmu);
+	/* Nothing is zapped any more: the model is gone. */
+	s->empty_tops = false;
 	um_bury(mmu);
 	while (s->oldest) {
 		struct um_page *page = s->oldest;
 
 		s->oldest = page->newer;
-		free(page->parents);
-		free(page);
+		free_page(page);
+	}
+	while (s->spare_pages) {
+		struct um_page *page = s->spare_pages;
+
+		s->spare_pages = page->next_of_gfn;
+		free_page(page);
 	}
 	for (unsigned int i = 0; i < s->n_vcpus; i++)
 		free(s->vcpus[i].priv);
@@ -870,6 +900,7 @@ void um_mmu_destroy(struct um_mmu *mmu)
 	free(s->options);
 	um_frame_table_free(&s->frames);
 	um_frame_table_free(&s->large);
+	um_frame_spare_free(s);
 	free(s->unsettled);
 	free(s->pages);
 	free(s->free_ids);

@@ -66,16 +66,36 @@ static int new_id(struct um_shadow *s, uint32_t *id)
 	return 0;
 }
 
+/*
+ * One that was given up, as good as new: its entries were dropped, and so are zero. Its room for parents
+ * stays with it.
+ */
+static struct um_page *reuse_page(struct um_shadow *s)
+{
+	struct um_page *page = s->spare_pages;
+	struct um_parent *parents = page->parents;
+	uint32_t cap = page->cap_parents;
+
+	s->spare_pages = page->next_of_gfn;
+	memset(page->priv, 0, s->page_bytes);
+	memset(page, 0, sizeof(*page));
+	page->parents = parents;
+	page->cap_parents = cap;
+	return page;
+}
+
 /* Descriptor, entries and the model's bytes in one piece of memory. */
 static struct um_page *alloc_page(struct um_shadow *s)
 {
 	size_t head = (sizeof(struct um_page) + 63) & ~63ul;
 	size_t spt = UM_ENTRIES * sizeof(uint64_t);
-	struct um_page *page = calloc(1, head + spt + s->pub.model->page_bytes);
+	size_t size = head + spt + s->page_bytes;
+	struct um_page *page = s->spare_pages ? reuse_page(s) : calloc(1, size);
 
 	if (!page)
 		return NULL;
 	if (new_id(s, &page->id)) {
+		free(page->parents);
 		free(page);
 		return NULL;
 	}
@@ -344,8 +364,8 @@ void um_bury(struct um_mmu *mmu)
 
 		s->graveyard = page->next_of_gfn;
 		s->free_ids[s->n_free_ids++] = page->id;
-		free(page->parents);
-		free(page);
+		page->next_of_gfn = s->spare_pages;
+		s->spare_pages = page;
 	}
 }
 

@@ -40,7 +40,11 @@ struct um_shadow {
 	uint32_t *free_ids;
 	uint32_t n_ids, cap_ids, n_free_ids, n_pages;
 	struct um_page *oldest, *newest;
+	size_t page_bytes; /* of the model's that the instance was made for; it may rest on another */
 	struct um_page *graveyard; /* zapped during the event under way */
+	/* Given up, to be used again: a run allocates for its peak only. */
+	struct um_page *spare_pages; /* linked by next_of_gfn */
+	uint64_t *spare_tables;	     /* each begins with the address of the next */
 	struct um_vcpu vcpus[UM_MAX_VCPUS];
 	struct um_told told[UM_MAX_VCPUS]; /* as vcpus */
 	uint16_t n_vcpus;
@@ -49,6 +53,7 @@ struct um_shadow {
 	uint32_t n_tables;     /* frames with content */
 	int64_t bookkeeping;
 	uint64_t visit;	 /* number of the last um_for_each_page() */
+	bool tops;	 /* this is or was a guest with 32-bit tables or PAE */
 	bool empty_tops; /* there may be tops that nothing hangs off any more */
 
 	/* bounds.c: tables given up during the run of writes under way */
@@ -98,6 +103,7 @@ bool um_ask_writable(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *
 struct um_frame *um_frame_find(const struct um_frame_table *t, uint64_t gfn);
 struct um_frame *um_frame_get(struct um_mmu *mmu, struct um_frame_table *t, uint64_t gfn);
 void um_frame_table_free(struct um_frame_table *t);
+void um_frame_spare_free(struct um_shadow *s);
 bool um_frame_know(struct um_mmu *mmu, struct um_frame *frame);
 void um_frame_forget(struct um_mmu *mmu, struct um_frame *frame);
 void um_frame_write(struct um_frame *frame, unsigned int offset, unsigned int size, uint64_t val);
