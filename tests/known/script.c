@@ -771,12 +771,12 @@ static void share_entry(struct maker *k)
 
 static void map_itself(struct maker *k)
 {
-	unsigned int top = machine_top(k->m), depth, index[VM_LEVELS];
+	unsigned int top = machine_top(k->m), depth, index[VM_LEVELS] = { 0 };
 	uint64_t table = k->m->cpu[k->vcpu].cr3 & UT_PTE_FRAME;
 
 	for (unsigned int level = 1; level <= paging(k)->levels; level++)
 		index[level - 1] = level == top ? self_slot(k) : pick_index_at(k, level);
-	depth = 1 + below(k, top > 2 ? top - 1 : top);
+	depth = 1 + below(k, top > 2 ? top - 1 : 2);
 	/* What registers lead to, if they do. */
 	if (paging(k)->registers)
 		table = k->m->cpu[k->vcpu].pdpte[index[top]] & UT_PTE_FRAME;
