@@ -45,7 +45,8 @@ struct ad {
 	uint32_t let_go;
 	uint32_t sync, entry;
 	bool stay, replace, lazy_invlpg;
-	bool filled; /* a table out of sync that held nothing holds something now */
+	bool entering; /* a root is looked up, and brought up to date right after that */
+	bool filled;   /* a table out of sync that held nothing holds something now */
 };
 
 struct ad_frame {
@@ -567,7 +568,7 @@ static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fram
 	if (!match || match->gone)
 		return;
 	((struct ad_page *)match->priv)->flood.writes = 0;
-	if (!s->n)
+	if (!s->n || s->entering)
 		return;
 	um_resync_begin(mmu, UM_CAUSE_link);
 	refresh_below(mmu, vcpu, match);
@@ -588,12 +589,21 @@ static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 
 /* ---- flushes ---- */
 
+static void enter_root(struct um_mmu *mmu, struct um_vcpu *vcpu)
+{
+	struct ad *s = mmu->state;
+
+	s->entering = true;
+	um_load_root(mmu, vcpu);
+	s->entering = false;
+}
+
 static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)
 {
 	bool other = !vcpu->root || um_root_gfn(vcpu, old) != um_root_gfn(vcpu, vcpu->cr3);
 
 	if (other)
-		um_load_root(mmu, vcpu);
+		enter_root(mmu, vcpu);
 	/*
 	 * A root that is entered is brought up to date in any case, by another PCID, too: nobody kept an
 	 * eye on it.
@@ -606,7 +616,7 @@ static void cr0_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 {
 	if (!((old ^ vcpu->cr0) & (UT_CR0_PG | UT_CR0_WP)))
 		return;
-	um_load_root(mmu, vcpu);
+	enter_root(mmu, vcpu);
 	flush_root(mmu, vcpu, UM_CAUSE_cr0);
 }
 
@@ -615,7 +625,7 @@ static void cr4_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 	uint64_t changed = old ^ vcpu->cr4;
 
 	if (changed & CR4_RESET_BITS)
-		um_load_root(mmu, vcpu);
+		enter_root(mmu, vcpu);
 	if (changed & (CR4_RESET_BITS | UT_CR4_PGE | UT_CR4_PCIDE))
 		flush_root(mmu, vcpu, UM_CAUSE_cr4);
 }

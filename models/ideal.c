@@ -88,6 +88,26 @@ static void list_remove(struct um_mmu *mmu, struct um_page *page)
 	p->place = 0;
 }
 
+/* Is there a written entry on a way down to a page? Then that way may lead where the guest's does not. */
+static bool doubtful(const struct um_mmu *mmu, const struct um_page *page)
+{
+	for (uint32_t i = 0; i < page->n_parents; i++) {
+		const struct um_parent *up = &page->parents[i];
+		const struct um_page *parent = um_page_by_id(mmu, up->page);
+		const struct ideal_page *p;
+
+		if (!parent)
+			continue;
+		p = parent->priv;
+		if (p->written[up->index / 64] >> (up->index & 63) & 1)
+			return true;
+		if (ut_role_level(parent->role) > ut_role_level(page->role) &&
+		    doubtful(mmu, parent))
+			return true;
+	}
+	return false;
+}
+
 static void table_changed(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			  const struct ut_write *w)
 {
@@ -96,12 +116,14 @@ static void table_changed(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fr
 	for (struct um_page *page = frame->pages; page; page = page->next_of_gfn) {
 		struct ideal_page *p = page->priv;
 		unsigned int first, n;
+		bool refill;
 
 		if (page->role & UT_ROLE_DIRECT)
 			continue;
+		refill = s->refill && ut_role_level(page->role) == 1 && !doubtful(mmu, page);
 		n = um_written_entries(page, w->offset, w->size, &first);
 		for (unsigned int i = first; i < first + n; i++) {
-			if (s->refill && ut_role_level(page->role) == 1) {
+			if (refill) {
 				um_drop_entry(mmu, page, i);
 				um_install_entry(mmu, vcpu, page, i);
 				continue;
