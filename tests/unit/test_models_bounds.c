@@ -9,9 +9,9 @@
 
 #include "bed.h"
 
-#define GROUP 8u       /* entries that one fault fills */
-#define EMPTY 20u      /* an entry of the leaf table that maps nothing */
-#define FRESH 0x30ull  /* a frame that nothing maps to begin with */
+#define GROUP 8u      /* entries that one fault fills */
+#define EMPTY 20u     /* an entry of the leaf table that maps nothing */
+#define FRESH 0x30ull /* a frame that nothing maps to begin with */
 #define VALUE(n) ((FRESH + (n)) << 12 | BED_USER)
 
 /* A counter of the model's own. */
@@ -476,8 +476,7 @@ static void adaptive_bursts_are_not(void **state)
 	read_entry(&b, 0);
 	burst(&b);
 	assert_in_range(bed_count(&b, UM_writes_emulated), 1, 4);
-	assert_int_equal(bed_count(&b, UM_writes_silent),
-			 10 - bed_count(&b, UM_writes_emulated));
+	assert_int_equal(bed_count(&b, UM_writes_silent), 10 - bed_count(&b, UM_writes_emulated));
 	bed_lift(&b);
 }
 
