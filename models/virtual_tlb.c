@@ -677,7 +677,7 @@ static struct hierarchy *current_of(struct um_mmu *mmu, const struct um_vcpu *vc
 static struct hierarchy *enter(struct um_mmu *mmu, struct um_vcpu *vcpu)
 {
 	struct vt *s = mmu->state;
-	struct hierarchy *h = current_of(mmu, vcpu);
+	struct hierarchy *h;
 	uint32_t now = hierarchy_for(mmu, vcpu, pcid_of(s, vcpu));
 	uint64_t gfn = um_root_gfn(vcpu, vcpu->cr3);
 	uint32_t role = um_root_role(vcpu), owner = find_owner(mmu, gfn);
