@@ -770,6 +770,17 @@ static void cr4_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 		reset(mmu, vcpu);
 }
 
+/* A large page of 32-bit tables has two shadow entries, of 2 MiB each. */
+static void clear_other_half(struct um_mmu *mmu, struct um_page *page, unsigned int index)
+{
+	const struct um_page *child = um_child(mmu, page, index);
+
+	if (!(page->role & UT_ROLE_4BYTE) || ut_role_level(page->role) != 2)
+		return;
+	if (!child || (child->role & UT_ROLE_DIRECT))
+		clear_entry(mmu, page, index);
+}
+
 /* Clear what one hierarchy holds for an address: all of a large page. */
 static void flush_address(struct um_mmu *mmu, struct hierarchy *h, uint64_t gva)
 {
@@ -781,6 +792,7 @@ static void flush_address(struct um_mmu *mmu, struct hierarchy *h, uint64_t gva)
 
 		if (!child || (child->role & UT_ROLE_DIRECT)) {
 			clear_entry(mmu, page, index);
+			clear_other_half(mmu, page, index ^ 1);
 			return;
 		}
 		page = child;

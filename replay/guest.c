@@ -9,7 +9,8 @@
 #define PCIDS 4096
 #define MAX_PAGES_FLUSHED (1u << 18) /* addresses remembered; as above */
 #define MAX_STRUCTURE_FLUSHES (1u << 16)
-#define GLOBAL 0x1000u /* instead of a PCID: translations of every address space */
+#define ROOTS_KEPT 256u /* power of two */
+#define GLOBAL 0x1000u	/* instead of a PCID: translations of every address space */
 #define MAX_LEAF_LEVEL 3
 #define PAE_TOP (1ull << 60)
 #define PAE_ENTRIES 4
@@ -649,6 +650,11 @@ static void on_fault(struct ur_guest *g, const struct vcpu *v, const struct ut_f
 
 /* ---- may it be used? ---- */
 
+/* From when until when there may have been a way down from a root: nothing outside of it. */
+struct span {
+	uint64_t root, from, to;
+};
+
 struct question {
 	const struct ur_guest *g;
 	const struct vcpu *v;
@@ -657,6 +663,7 @@ struct question {
 	unsigned int leaf_level;  /* of the guest's own entry */
 	uint64_t globals_flushed; /* when those for the address were, last */
 	bool global;		  /* only leaf entries marked global count */
+	struct span *span;	  /* not NULL: every way counts, and is noted there */
 	bool now;		  /* only what the tables hold now counts */
 	bool cut;		  /* that is not known of all of them */
 };
@@ -714,6 +721,14 @@ static uint64_t structure_flush_after(const struct vcpu *v, uint64_t at)
 
 static bool reach(struct question *q, uint64_t gfn, unsigned int level, const struct way *w);
 
+static void span_add(struct span *s, uint64_t from, uint64_t to)
+{
+	if (from < s->from)
+		s->from = from;
+	if (to > s->to)
+		s->to = to;
+}
+
 /* One reading of an entry that had @value from @from until @to. */
 static bool reading(struct question *q, unsigned int level, const struct way *w, uint64_t value,
 		    uint64_t from, uint64_t to)
@@ -728,7 +743,12 @@ static bool reading(struct question *q, unsigned int level, const struct way *w,
 		/* INVLPG takes global translations of every PCID. */
 		if (global ? to <= q->globals_flushed : q->global)
 			return false;
-		return level == q->leaf_level && grants(q, w, value, level);
+		if (level != q->leaf_level || !grants(q, w, value, level))
+			return false;
+		if (!q->span)
+			return true;
+		span_add(q->span, from, to);
+		return false;
 	}
 	if (level <= q->leaf_level)
 		return false;
@@ -809,14 +829,25 @@ static bool way_down(struct question *q, uint64_t root, uint64_t from, uint64_t 
 static bool global_way_down(struct question *q)
 {
 	const struct vcpu *v = q->v;
+	struct span kept[ROOTS_KEPT]; /* by hash of the root; of others it is found again */
 
+	memset(kept, -1, sizeof(kept));
 	q->global = true;
 	for (size_t i = v->n_stays; i-- > 0;) {
-		uint64_t from = v->stays[i].from;
+		uint64_t root = v->stays[i].root, from = v->stays[i].from;
 		uint64_t before = i + 1 < v->n_stays ? v->stays[i + 1].from : FOREVER;
+		struct span *s = &kept[slot_of(root, ROOTS_KEPT)];
 
-		if (way_down(q, v->stays[i].root, from > v->globals_since ? from : v->globals_since,
-			     before, GLOBAL))
+		if (s->root != root) {
+			*s = (struct span){ .root = root, .from = FOREVER };
+			q->span = s;
+			way_down(q, root, v->globals_since, FOREVER, GLOBAL);
+			q->span = NULL;
+		}
+		if (from >= s->to || before <= s->from)
+			continue;
+		if (way_down(q, root, from > v->globals_since ? from : v->globals_since, before,
+			     GLOBAL))
 			return true;
 	}
 	return false;

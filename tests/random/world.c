@@ -195,7 +195,23 @@ static uint64_t fit(const struct world *w, uint64_t entry)
 	return narrow(w) ? entry & 0xffffffffu : entry;
 }
 
-static uint64_t leaf_entry(struct world *w, bool may_be_global)
+static bool kernel_leaf(const struct world *w, uint64_t gfn)
+{
+	return gfn == w->kernel_leaf[0] || gfn == w->kernel_leaf[1];
+}
+
+/* Most of a kernel's entries are global, and in a wild guest all of another table, and some elsewhere. */
+static bool global_entry(struct world *w, uint64_t table)
+{
+	if (kernel_leaf(w, table))
+		return !once(w, 8);
+	if (w->tame)
+		return false;
+	return table == HIGH + 1 ? !once(w, 16) : once(w, 4);
+}
+
+/* Some entry of a leaf table. */
+static uint64_t leaf_entry(struct world *w, uint64_t table)
 {
 	uint64_t e = (FIRST_DATA + rnd(w, DATA)) << SHIFT | UT_PTE_P;
 
@@ -211,7 +227,7 @@ static uint64_t leaf_entry(struct world *w, bool may_be_global)
 		e |= UT_PTE_D;
 	if (!once(w, 3))
 		e |= UT_PTE_A;
-	if (may_be_global && once(w, 4))
+	if (global_entry(w, table))
 		e |= UT_PTE_G;
 	if (once(w, 6))
 		e |= UT_PTE_NX;
@@ -272,6 +288,17 @@ static uint64_t direct_gva(const struct world *w, uint64_t gfn)
 	return canonical(w, at_level(w, w->m->levels, w->m->direct) | gfn << SHIFT);
 }
 
+/* The entries of leaf tables that are in use; of 1024, some lie in the second half. */
+static unsigned int leaf_index(const struct world *w, unsigned int n)
+{
+	return narrow(w) && n >= PAGES / 2 ? 512 + n : n;
+}
+
+static unsigned int some_leaf_index(struct world *w)
+{
+	return leaf_index(w, (unsigned int)rnd(w, PAGES));
+}
+
 /* How many entries of a table at a level the guest uses. */
 static unsigned int used(unsigned int level)
 {
@@ -283,7 +310,7 @@ static unsigned int used(unsigned int level)
 static uint64_t some_address(struct world *w)
 {
 	unsigned int top = w->m->levels;
-	uint64_t gva = at_level(w, 1, rnd(w, PAGES));
+	uint64_t gva = at_level(w, 1, some_leaf_index(w));
 
 	for (unsigned int level = 2; level < top; level++)
 		gva |= at_level(w, level, rnd(w, used(level)));
@@ -601,11 +628,6 @@ static bool is_table(const struct world *w, uint64_t gfn)
 	       (gfn >= HIGH && gfn < HIGH + HIGH_TABLES);
 }
 
-static bool kernel_leaf(const struct world *w, uint64_t gfn)
-{
-	return gfn == w->kernel_leaf[0] || gfn == w->kernel_leaf[1];
-}
-
 static void store_entry(struct world *w, unsigned int vcpu, uint64_t gfn, unsigned int index,
 			uint64_t value)
 {
@@ -645,9 +667,7 @@ static uint64_t some_leaf(struct world *w)
 
 static void write_leaf(struct world *w, unsigned int vcpu, uint64_t gfn)
 {
-	bool global = !w->tame || kernel_leaf(w, gfn);
-
-	store_entry(w, vcpu, gfn, (unsigned int)rnd(w, PAGES), leaf_entry(w, global));
+	store_entry(w, vcpu, gfn, some_leaf_index(w), leaf_entry(w, gfn));
 }
 
 static void write_some(struct world *w, unsigned int vcpu)
@@ -679,9 +699,9 @@ static void use(struct world *w, unsigned int vcpu, uint64_t gva)
 		/* The tables by which the kernel sees its memory stay as they are. */
 		if (level == 1 && !leaf_table(w, k.gfn) && !kernel_leaf(w, k.gfn))
 			return;
-		gva = (gva & ~0xfffull) + rnd(w, used(level)) * s.size;
-		s.value = level == 1 ? leaf_entry(w, !w->tame || kernel_leaf(w, k.gfn))
-				     : upper_entry(w, level);
+		gva = (gva & ~0xfffull) +
+		      (level == 1 ? some_leaf_index(w) : rnd(w, used(level))) * s.size;
+		s.value = level == 1 ? leaf_entry(w, k.gfn) : upper_entry(w, level);
 		access_at(w, vcpu, gva, error, &s);
 		return;
 	}
@@ -870,8 +890,7 @@ static void edit(struct world *w, unsigned int vcpu)
 	gfn = leaf_behind(w, vcpu, gva);
 	if (!gfn)
 		return;
-	store_entry(w, once(w, 3) ? other : vcpu, gfn, index_at(w, gva, 1),
-		    leaf_entry(w, !w->tame || kernel_leaf(w, gfn)));
+	store_entry(w, once(w, 3) ? other : vcpu, gfn, index_at(w, gva, 1), leaf_entry(w, gfn));
 	if (once(w, 2))
 		switch_space(w, vcpu);
 	if (once(w, 2))
@@ -897,10 +916,9 @@ static void elsewhere(struct world *w, unsigned int vcpu)
 		return;
 	if (once(w, 2))
 		store_entry(w, vcpu, gfn, index_at(w, gva, 1),
-			    leaf_entry(w, !w->tame || kernel_leaf(w, gfn)) | UT_PTE_P | UT_PTE_A);
+			    leaf_entry(w, gfn) | UT_PTE_P | UT_PTE_A);
 	use(w, vcpu, gva);
-	store_entry(w, vcpu, gfn, index_at(w, gva, 1),
-		    leaf_entry(w, !w->tame || kernel_leaf(w, gfn)));
+	store_entry(w, vcpu, gfn, index_at(w, gva, 1), leaf_entry(w, gfn));
 	set_cr3(w, vcpu, some_cr3(w, v), once(w, 2));
 	switch (rnd(w, 3)) {
 	case 0:
@@ -957,7 +975,7 @@ static void reuse(struct world *w, unsigned int vcpu)
 	for (unsigned int v = 0; v < w->n_vcpus; v++)
 		host_loads(w, v);
 	for (unsigned int i = 0; i < 4; i++)
-		store_entry(w, vcpu, gfn, (unsigned int)rnd(w, PAGES),
+		store_entry(w, vcpu, gfn, some_leaf_index(w),
 			    rnd(w, RAM) << SHIFT | (rnd(w, 512) & ~UT_PTE_G));
 	rewire(w, vcpu);
 }
@@ -1055,16 +1073,18 @@ static void build_kernel(struct world *w)
 		    gfn << SHIFT | KERNEL | UT_PTE_G);
 	for (unsigned int k = 0; k < 2; k++) {
 		for (unsigned int i = 0; i < PAGES; i++)
-			put(w, w->kernel_leaf[k], i, leaf_entry(w, true));
+			put(w, w->kernel_leaf[k], leaf_index(w, i),
+			    leaf_entry(w, w->kernel_leaf[k]));
 	}
 }
 
 static void fill(struct world *w, uint64_t gfn, unsigned int level)
 {
 	for (unsigned int i = 0; i < used(level); i++) {
-		uint64_t e = level == 1 ? leaf_entry(w, !w->tame) : upper_entry(w, level);
+		uint64_t e = level == 1 ? leaf_entry(w, gfn) : upper_entry(w, level);
 
-		put(w, gfn, i, w->m->pae && level == 3 ? e & (UT_PTE_P | UT_PTE_FRAME) : e);
+		put(w, gfn, level == 1 ? leaf_index(w, i) : i,
+		    w->m->pae && level == 3 ? e & (UT_PTE_P | UT_PTE_FRAME) : e);
 	}
 }
 
