@@ -215,13 +215,37 @@ static bool descend_guest(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct
 	return true;
 }
 
+/* Is a table shadowed whose frame a large mapping would hold? */
+static bool holds_table(const struct um_mmu *mmu, uint64_t gfn, unsigned int level)
+{
+	uint64_t n = um_level_frames(level), first = gfn & ~(n - 1);
+	const struct um_page *page = um_shadow(mmu)->oldest;
+
+	while (page && ((page->role & UT_ROLE_DIRECT) || page->gfn - first >= n))
+		page = page->newer;
+	return page;
+}
+
+/*
+ * As large as the host mapped it, but no larger than what the design shadows allows: a table in a large
+ * mapping could not be protected (account_shadowed() of Linux 6.1).
+ */
+static unsigned int map_level(const struct um_mmu *mmu, const struct ut_fault *f, uint64_t gfn)
+{
+	unsigned int level = f->map_level ? f->map_level : 1;
+
+	while (level > 1 && !mmu->model->no_protect && holds_table(mmu, gfn, level))
+		level--;
+	return level;
+}
+
 /* Down through direct pages, where the host maps a large guest page in smaller pieces. */
 static bool descend_direct(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
 			   struct descent *d, uint64_t gfn, uint32_t access)
 {
-	unsigned int map_level = f->map_level ? f->map_level : 1;
+	unsigned int level = map_level(mmu, f, gfn);
 
-	while (d->level > map_level) {
+	while (d->level > level) {
 		if (!step(mmu, vcpu, d, f->gva, gfn & ~(um_level_frames(d->level) - 1),
 			  d->mode | access | UT_ROLE_DIRECT | (d->level - 1)))
 			return false;
