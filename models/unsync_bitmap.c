@@ -14,10 +14,8 @@
 #include "models/flood.h"
 #include "models/history.h"
 #include "models/marks.h"
+#include "models/roots.h"
 
-#include <string.h>
-
-#define MAX_PREV_ROOTS 64
 #define CR4_RESET_BITS                                                                             \
 	(UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | UT_CR4_PKE)
 
@@ -43,21 +41,12 @@ struct bm_page {
 	uint32_t last_invlpg; /* bm.invlpgs of the last of them */
 };
 
-struct prev_root {
-	struct um_page *root;
-	uint64_t cr3;
-};
-
-struct bm_vcpu {
-	struct prev_root prev[MAX_PREV_ROOTS]; /* most recent first */
-};
-
 static const struct um_option options[] = {
 	{ .name = "prev_roots",
 	  .help = "roots remembered for each vCPU beside the current one",
 	  .type = UM_OPT_NUMBER,
 	  .min = 0,
-	  .max = MAX_PREV_ROOTS,
+	  .max = UM_ROOTS_MAX,
 	  .def = "3" },
 	{ .name = "reads",
 	  .help = "a read fault on a writable page lets its table go out of sync, too",
@@ -256,20 +245,6 @@ static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 	um_marks_linked(mmu, marks(mmu), parent, index, child);
 }
 
-static void forget_root(struct um_mmu *mmu, const struct um_page *page)
-{
-	struct um_vcpu *vcpu;
-
-	for (unsigned int i = 0; (vcpu = um_vcpu_at(mmu, i)); i++) {
-		struct bm_vcpu *v = vcpu->priv;
-
-		for (unsigned int n = 0; n < MAX_PREV_ROOTS; n++) {
-			if (v->prev[n].root == page)
-				v->prev[n].root = NULL;
-		}
-	}
-}
-
 static void zap_children(struct um_mmu *mmu, struct um_page *page)
 {
 	if (ut_role_level(page->role) == 1)
@@ -287,8 +262,7 @@ static void page_zapping(struct um_mmu *mmu, struct um_page *page)
 {
 	const struct bm *s = mmu->state;
 
-	if (page->root_count)
-		forget_root(mmu, page);
+	um_roots_forget(mmu, page);
 	if (s->parent_zap == ZAP_ALL)
 		zap_children(mmu, page);
 	else if (s->parent_zap != ZAP_ORPHAN)
@@ -321,69 +295,13 @@ static void page_used(struct um_mmu *mmu, struct um_page *page)
 
 /* ---- roots ---- */
 
-static void drop_prev(struct prev_root *prev)
-{
-	if (prev->root)
-		prev->root->root_count--;
-	prev->root = NULL;
-}
-
-static void drop_all_prev(struct bm_vcpu *v)
-{
-	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++)
-		drop_prev(&v->prev[i]);
-}
-
-/* Put the root in front of the previous ones; the oldest of them falls out. */
-static void push_prev(const struct bm *s, struct bm_vcpu *v, struct um_page *root, uint64_t cr3)
-{
-	/* Only single roots are remembered (fast_pgd_switch()). */
-	if (!s->prev_roots || !root || um_is_top(root))
-		return;
-	drop_prev(&v->prev[s->prev_roots - 1]);
-	memmove(&v->prev[1], &v->prev[0], (s->prev_roots - 1) * sizeof(v->prev[0]));
-	v->prev[0] = (struct prev_root){ .root = root, .cr3 = cr3 };
-	root->root_count++;
-}
-
-static struct um_page *take_prev(const struct bm *s, struct bm_vcpu *v, uint64_t cr3, uint32_t role)
-{
-	for (unsigned int i = 0; i < s->prev_roots; i++) {
-		struct um_page *root = v->prev[i].root;
-
-		if (!root || v->prev[i].cr3 != cr3 || root->role != role)
-			continue;
-		memmove(&v->prev[i], &v->prev[i + 1], (s->prev_roots - 1 - i) * sizeof(v->prev[0]));
-		v->prev[s->prev_roots - 1].root = NULL;
-		root->root_count--;
-		return root;
-	}
-	return NULL;
-}
-
 /* kvm_mmu_new_pgd(): a cached root needs neither look-up nor lock; another is looked up and synced. */
 static void switch_root(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old)
 {
 	const struct bm *s = mmu->state;
-	struct bm_vcpu *v = vcpu->priv;
-	struct um_page *cached = take_prev(s, v, vcpu->cr3, um_root_role(vcpu));
 
-	push_prev(s, v, vcpu->root, old);
-	if (cached) {
-		mmu->count[UM_roots_cached]++;
-		((struct bm_page *)cached->priv)->flood.writes = 0;
-		um_set_root(mmu, vcpu, cached);
-	} else {
-		um_load_root(mmu, vcpu);
-	}
-}
-
-static void drop_prev_of_pcid(struct bm_vcpu *v, uint64_t pcid)
-{
-	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++) {
-		if (v->prev[i].root && (v->prev[i].cr3 & UT_CR3_PCID) == pcid)
-			drop_prev(&v->prev[i]);
-	}
+	if (um_roots_switch(mmu, vcpu, s->prev_roots, old))
+		((struct bm_page *)vcpu->root->priv)->flood.writes = 0;
 }
 
 static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, uint64_t value)
@@ -397,7 +315,7 @@ static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, 
 		if (vcpu->root)
 			um_marks_sync_children(mmu, marks(mmu), vcpu->root);
 		if (pcid)
-			drop_prev_of_pcid(vcpu->priv, vcpu->cr3 & UT_CR3_PCID);
+			um_roots_drop_pcid(vcpu, vcpu->cr3 & UT_CR3_PCID);
 		mmu->count[UM_flush_local]++;
 	}
 	um_resync_end(mmu);
@@ -405,22 +323,23 @@ static void cr3_written(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t old, 
 
 static void reset_context(struct um_mmu *mmu, struct um_vcpu *vcpu, enum um_cause cause)
 {
-	drop_all_prev(vcpu->priv);
+	um_roots_drop(vcpu, NULL, 0);
 	um_load_root(mmu, vcpu);
 	sync_root(mmu, vcpu->root, cause);
 	mmu->count[UM_flush_local]++;
 }
 
+static bool is_dirty(const struct um_prev_root *prev, uint64_t unused)
+{
+	(void)unused;
+	return um_marks_dirty(prev->root);
+}
+
 /* "Flush the guest": sync the current root, drop the previous ones that are dirty. */
 static void flush_guest(struct um_mmu *mmu, struct um_vcpu *vcpu, enum um_cause cause)
 {
-	struct bm_vcpu *v = vcpu->priv;
-
 	sync_root(mmu, vcpu->root, cause);
-	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++) {
-		if (v->prev[i].root && um_marks_below(v->prev[i].root))
-			drop_prev(&v->prev[i]);
-	}
+	um_roots_drop(vcpu, is_dirty, 0);
 	mmu->count[UM_flush_local]++;
 }
 
@@ -492,12 +411,12 @@ static void invlpg_root(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 static void invlpg(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
 {
 	struct bm *s = mmu->state;
-	struct bm_vcpu *v = vcpu->priv;
+	struct um_roots *v = um_roots_of(vcpu);
 
 	s->invlpgs++;
 	um_resync_begin(mmu, UM_CAUSE_invlpg);
 	invlpg_root(mmu, vcpu, vcpu->root, gva);
-	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++)
+	for (unsigned int i = 0; i < UM_ROOTS_MAX; i++)
 		invlpg_root(mmu, vcpu, v->prev[i].root, gva);
 	um_resync_end(mmu);
 	mmu->count[UM_flush_local]++;
@@ -506,13 +425,13 @@ static void invlpg(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
 static void invlpg_pcid(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_invpcid *inv)
 {
 	struct bm *s = mmu->state;
-	struct bm_vcpu *v = vcpu->priv;
+	struct um_roots *v = um_roots_of(vcpu);
 
 	s->invlpgs++;
 	um_resync_begin(mmu, UM_CAUSE_flush);
 	if ((vcpu->cr3 & UT_CR3_PCID) == inv->pcid)
 		invlpg_root(mmu, vcpu, vcpu->root, inv->gva);
-	for (unsigned int i = 0; i < MAX_PREV_ROOTS; i++) {
+	for (unsigned int i = 0; i < UM_ROOTS_MAX; i++) {
 		if ((v->prev[i].cr3 & UT_CR3_PCID) == inv->pcid)
 			invlpg_root(mmu, vcpu, v->prev[i].root, inv->gva);
 	}
@@ -528,7 +447,7 @@ static void invpcid(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_in
 	case 1:
 		if ((vcpu->cr3 & UT_CR3_PCID) == inv->pcid)
 			sync_root(mmu, vcpu->root, UM_CAUSE_flush);
-		drop_prev_of_pcid(vcpu->priv, inv->pcid);
+		um_roots_drop_pcid(vcpu, inv->pcid);
 		break;
 	default:
 		flush_guest(mmu, vcpu, UM_CAUSE_flush);
@@ -559,7 +478,7 @@ UM_MODEL(unsync_bitmap) = {
 	.counters = counters,
 	.state_bytes = sizeof(struct bm),
 	.page_bytes = sizeof(struct bm_page),
-	.vcpu_bytes = sizeof(struct bm_vcpu),
+	.vcpu_bytes = sizeof(struct um_roots),
 	.predicts_host = true,
 	.create = create,
 	.destroy = destroy,
