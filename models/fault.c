@@ -228,13 +228,17 @@ static bool holds_table(const struct um_mmu *mmu, uint64_t gfn, unsigned int lev
 
 /*
  * As large as the host mapped it, but no larger than what the design shadows allows: a table in a large
- * mapping could not be protected (account_shadowed() of Linux 6.1).
+ * mapping that is writable would not be protected (KVM lets none hold a table, account_shadowed()).
  */
-static unsigned int map_level(const struct um_mmu *mmu, const struct ut_fault *f, uint64_t gfn)
+static unsigned int map_level(const struct um_mmu *mmu, const struct ut_fault *f, uint64_t gfn,
+			      uint32_t access)
 {
+	bool writable = (access & UT_ROLE_WRITE) || (f->error & UT_PF_WRITE);
 	unsigned int level = f->map_level ? f->map_level : 1;
 
-	while (level > 1 && !mmu->model->no_protect && holds_table(mmu, gfn, level))
+	if (!writable || mmu->model->no_protect)
+		return level;
+	while (level > 1 && holds_table(mmu, gfn, level))
 		level--;
 	return level;
 }
@@ -243,7 +247,7 @@ static unsigned int map_level(const struct um_mmu *mmu, const struct ut_fault *f
 static bool descend_direct(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f,
 			   struct descent *d, uint64_t gfn, uint32_t access)
 {
-	unsigned int level = map_level(mmu, f, gfn);
+	unsigned int level = map_level(mmu, f, gfn, access);
 
 	while (d->level > level) {
 		if (!step(mmu, vcpu, d, f->gva, gfn & ~(um_level_frames(d->level) - 1),
