@@ -274,6 +274,27 @@ static void invlpg_out_of_sync(void **state)
 	}
 }
 
+/* The entry that INVLPG fills maps another table, which is in step. */
+static void filled_unasked(void **state)
+{
+	uint64_t second;
+	struct bed b;
+
+	(void)state;
+	for (unsigned int v = 0; v < VERSIONS; v++) {
+		lay(&b, v, 1);
+		second = bed_leaf(&b);
+		*guest_entry(&b.g, b.l2, BED_ENTRY + 1) = second << 12 | BED_USER;
+		bed_read(&b, BED_VA + (1ull << 21));
+		let_go(&b);
+		bed_set(&b, 20, second << 12 | BED_USER);
+		guest_invlpg(&b.g, 0, bed_va(20));
+		assert_int_equal(bed_count(&b, UM_unsyncs), v == OLD36 ? 2 : 1);
+		assert_int_equal(bed_page(&b, second)->unsync, v == OLD36);
+		bed_lift(&b);
+	}
+}
+
 /* Only 2.6.36 reached the other shadow pages of the table, too. */
 static void invlpg_in_every_role(void **state)
 {
@@ -376,6 +397,37 @@ static void previous_roots(void **state)
 	assert_int_equal(cached("version=6.12,prev_roots=0"), 0);
 }
 
+#define CR0_MP (1ull << 1)
+#define CR0_CD (1ull << 30)
+
+static void cr0_resets(unsigned int v, uint64_t bit, bool expected)
+{
+	struct ut_event e = { .kind = UT_CR,
+			      .cr = { .cr = 0, .value = (UT_CR0_PG | UT_CR0_WP | 1) ^ bit } };
+	uint64_t loaded;
+	struct bed b;
+
+	lay(&b, v, 1);
+	let_go(&b);
+	loaded = bed_count(&b, UM_roots_loaded);
+	e.time = ++b.g.time;
+	um_mmu_event(b.g.mmu, &e);
+	assert_int_equal(bed_count(&b, UM_roots_loaded) - loaded, expected);
+	/* Without CR0.WP the root is another one, that leads to nothing yet. */
+	assert_synced(&b, expected && bit != UT_CR0_WP);
+	bed_lift(&b);
+}
+
+static void cr0(void **state)
+{
+	(void)state;
+	for (unsigned int v = 0; v < VERSIONS; v++) {
+		cr0_resets(v, CR0_MP, v == OLD28);
+		cr0_resets(v, CR0_CD, IS_OLD(v));
+		cr0_resets(v, UT_CR0_WP, true);
+	}
+}
+
 /* Does a CR4 write make the vCPU look its root up again? */
 static void cr4_resets(unsigned int v, uint64_t bit, bool expected)
 {
@@ -461,10 +513,12 @@ int main(void)
 		cmocka_unit_test(linked_with_something_below),
 		cmocka_unit_test(invlpg_in_step),
 		cmocka_unit_test(invlpg_out_of_sync),
+		cmocka_unit_test(filled_unasked),
 		cmocka_unit_test(invlpg_in_every_role),
 		cmocka_unit_test(flood),
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(previous_roots),
+		cmocka_unit_test(cr0),
 		cmocka_unit_test(cr4),
 		cmocka_unit_test(no_flush),
 		cmocka_unit_test(invpcid_of_all),
