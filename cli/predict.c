@@ -93,6 +93,7 @@ static void print_prediction(const struct ur_prediction *p, const struct ur_spec
 	print_differences(p, mismatches ? mismatches : SHOWN);
 }
 
+/* Return: EXIT_OK, EXIT_FAILED if it does something else; -1: the traces cannot be used, which was said. */
 static int predict_one(const char *native, const char *exact, const struct ur_spec *spec,
 		       uint64_t mismatches)
 {
@@ -100,8 +101,10 @@ static int predict_one(const char *native, const char *exact, const struct ur_sp
 	struct ut_error err;
 	int ret = EXIT_OK;
 
-	if (ur_predict(native, exact, spec->model, spec->options, &p, &err))
-		return cli_fail("%s", err.text);
+	if (ur_predict(native, exact, spec->model, spec->options, &p, &err)) {
+		cli_fail("%s", err.text);
+		return -1;
+	}
 	print_prediction(p, spec, mismatches);
 	if (p->failed[0])
 		ret = cli_fail("%s: %s", spec->label, p->failed);
@@ -152,11 +155,11 @@ static int predict_all(const char *native, const char *exact, uint64_t mismatche
 {
 	struct ut_error err;
 	char *kernel = ur_kernel_of(exact, &err);
-	int ret = EXIT_OK;
+	int ret = EXIT_OK, one = 0;
 
 	if (!kernel)
 		return cli_fail("%s", err.text);
-	for (const struct um_model *const *m = um_models(); *m; m++) {
+	for (const struct um_model *const *m = um_models(); *m && one >= 0; m++) {
 		char options[64], label[128];
 		struct ur_spec spec = { .model = *m, .label = label };
 
@@ -165,7 +168,8 @@ static int predict_all(const char *native, const char *exact, uint64_t mismatche
 		choose_version(*m, kernel, options, sizeof(options));
 		spec.options = options[0] ? options : NULL;
 		snprintf(label, sizeof(label), options[0] ? "%s(%s)" : "%s", (*m)->name, options);
-		if (predict_one(native, exact, &spec, mismatches))
+		one = predict_one(native, exact, &spec, mismatches);
+		if (one)
 			ret = EXIT_FAILED;
 	}
 	free(kernel);
@@ -175,12 +179,13 @@ static int predict_all(const char *native, const char *exact, uint64_t mismatche
 int cli_predict(const char *native, const char *exact, const struct ur_spec *specs, size_t n_specs,
 		uint64_t mismatches)
 {
-	int ret = EXIT_OK;
+	int ret = EXIT_OK, one = 0;
 
 	if (!n_specs)
 		return predict_all(native, exact, mismatches);
-	for (size_t i = 0; i < n_specs; i++) {
-		if (predict_one(native, exact, &specs[i], mismatches))
+	for (size_t i = 0; i < n_specs && one >= 0; i++) {
+		one = predict_one(native, exact, &specs[i], mismatches);
+		if (one)
 			ret = EXIT_FAILED;
 	}
 	return ret;

@@ -122,6 +122,14 @@ static bool keep_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 	return false;
 }
 
+/* The guest frame behind a shadow entry: what it maps, or the table that its child shadows. */
+static uint64_t leads_to(const struct um_mmu *mmu, const struct um_page *page, unsigned int index)
+{
+	const struct um_page *child = um_child(mmu, page, index);
+
+	return child ? child->gfn : um_spte_gfn(page->spt[index]);
+}
+
 static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 {
 	uint64_t spte = page->spt[index];
@@ -141,7 +149,7 @@ static bool sync_entry(struct um_mmu *mmu, struct um_page *page, unsigned int in
 			um_set_leaf(mmu, page, index, now);
 		return true;
 	}
-	if ((gpte & UT_PTE_P) && um_gpte_gfn(page, index, gpte) != um_spte_gfn(spte))
+	if ((gpte & UT_PTE_P) && um_gpte_gfn(page, index, gpte) != leads_to(mmu, page, index))
 		mmu->count[UM_entries_retargeted]++;
 	mmu->count[UM_entries_dropped]++;
 	um_drop_entry(mmu, page, index);

@@ -64,6 +64,7 @@ struct fixup {
 
 struct slot {
 	struct um_frame *frame; /* out of sync; NULL: free */
+	unsigned int home;	/* the slot that is its by right: this one, or the one before */
 	uint64_t *snapshot;	/* UM_ENTRIES words, allocated at first use */
 	bool snapped;		/* it holds the content of this frame */
 	bool late;		/* and with it the write that made the table go */
@@ -381,14 +382,14 @@ static void evict(struct um_mmu *mmu, struct um_vcpu *vcpu, struct slot *slot)
  * The newcomer takes its own slot. Who is there by right moves on to the next slot, whose occupant is
  * resynced; who had moved there itself is resynced.
  */
-static struct slot *make_room(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gfn)
+static struct slot *make_room(struct um_mmu *mmu, struct um_vcpu *vcpu, unsigned int home)
 {
 	unsigned int n = ((const struct xen *)mmu->state)->slots;
 	struct xen_vcpu *v = vcpu->priv;
-	struct slot *slot = &v->slots[gfn % n], *next = &v->slots[(gfn + 1) % n];
+	struct slot *slot = &v->slots[home], *next = &v->slots[(home + 1) % n];
 	struct slot moving;
 
-	if (!slot->frame || slot->frame->gfn % n != gfn % n || next == slot) {
+	if (!slot->frame || slot->home != home || next == slot) {
 		evict(mmu, vcpu, slot);
 		return slot;
 	}
@@ -417,14 +418,30 @@ static bool take_snapshot(struct um_mmu *mmu, struct slot *slot)
 	return true;
 }
 
+/*
+ * Xen takes the number of the host's frame, which no trace knows, and the guest's is another in a trace
+ * that was scrubbed: the number of the shadow page scatters as well.
+ */
+static unsigned int home_of(const struct um_mmu *mmu, const struct um_frame *frame)
+{
+	const struct um_page *page = frame->pages;
+
+	while (page->role & UT_ROLE_DIRECT)
+		page = page->next_of_gfn;
+	return page->id % ((const struct xen *)mmu->state)->slots;
+}
+
 static bool let_go(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame)
 {
+	unsigned int home;
 	struct slot *slot;
 
 	if (!shadowed_once(frame) || !paging_everywhere(mmu) || !has_slots(mmu, vcpu))
 		return false;
 	/* One of two quadrants that was made while the other was out of sync brought that back. */
-	slot = make_room(mmu, vcpu, frame->gfn);
+	home = home_of(mmu, frame);
+	slot = make_room(mmu, vcpu, home);
+	slot->home = home;
 	memset(slot->fixups, 0, sizeof(slot->fixups));
 	slot->next_fixup = 0;
 	slot->frame = frame;
