@@ -53,8 +53,10 @@ struct rules {
 
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
-/* SMEP came later; where a guest switches it on all the same, that flushes. */
-#define RESET_2010 (UT_CR4_PGE | UT_CR4_PSE | UT_CR4_PAE | UT_CR4_SMEP)
+/* With those that it would have let no guest set: where one changes them all the same, that may flush. */
+#define RESET_2010                                                                                 \
+	(UT_CR4_PGE | UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP |          \
+	 UT_CR4_PKE | UT_CR4_PCIDE)
 #define RESET_NOW (UT_CR4_PSE | UT_CR4_PAE | UT_CR4_LA57 | UT_CR4_SMEP | UT_CR4_SMAP | UT_CR4_PKE)
 
 static const struct rules rules[VERSIONS] = {

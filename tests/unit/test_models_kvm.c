@@ -452,8 +452,8 @@ static void cr4(void **state)
 		cr4_resets(v, UT_CR4_PGE, IS_OLD(v));
 		cr4_resets(v, CR4_OSFXSR, v == OLD28);
 		cr4_resets(v, UT_CR4_PSE, true);
-		cr4_resets(v, UT_CR4_SMEP,
-			   true); /* 2.6.36 does not know it: to be on the safe side */
+		/* 2.6.36 does not know it: to be on the safe side. */
+		cr4_resets(v, UT_CR4_SMEP, true);
 	}
 }
 
