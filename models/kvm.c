@@ -591,6 +591,7 @@ UM_MODEL(kvm) = {
 	.page_bytes = sizeof(struct kvm_page),
 	.vcpu_bytes = sizeof(struct kvm_vcpu),
 	.predicts_host = true,
+	.syncs_root = true,
 	.create = create,
 	.destroy = destroy,
 	.page_cost = page_cost,

@@ -267,6 +267,11 @@ struct um_model {
 	 * itself, where the trace tells of that.
 	 */
 	bool predicts_host;
+	/*
+	 * true: after a CR3 write that flushes, no table is out of sync that the vCPU's root leads to; a
+	 * replay that verifies holds the model to that, too.
+	 */
+	bool syncs_root;
 
 	/* Options are set (um_option_*()); prepare the state. Return 0, or -1 with um_fail(). */
 	int (*create)(struct um_mmu *mmu);

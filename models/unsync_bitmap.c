@@ -480,6 +480,7 @@ UM_MODEL(unsync_bitmap) = {
 	.page_bytes = sizeof(struct bm_page),
 	.vcpu_bytes = sizeof(struct um_roots),
 	.predicts_host = true,
+	.syncs_root = true,
 	.create = create,
 	.destroy = destroy,
 	.page_cost = page_cost,

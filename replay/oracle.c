@@ -898,6 +898,28 @@ static uint64_t movement(const struct um_mmu *mmu)
 	       c[UM_tables_synced] + c[UM_entries_compared] + c[UM_entries_reinstalled];
 }
 
+/* Did a CR3 write that flushes leave a table out of sync that the root leads to? */
+static void check_left(struct ur_oracle *o, const struct ut_event *e)
+{
+	const struct um_vcpu *vcpu = vcpu_of(o, e->vcpu);
+
+	if (!vcpu || !vcpu->root || !o->mmu->unsync_now ||
+	    ((vcpu->cr4 & UT_CR4_PCIDE) && (e->cr.value & UT_CR3_NOFLUSH)))
+		return;
+	for (const struct um_page *p = um_mmu_oldest(o->mmu); p; p = p->newer) {
+		if (!p->unsync)
+			continue;
+		o->result.checks++;
+		find_paths(o, p);
+		for (size_t i = 0; i < o->n_paths; i++) {
+			if (o->paths[i].vcpu == e->vcpu)
+				violation(o, UR_RULE_left, p, UM_ENTRIES, o->paths[i].gva,
+					  "vCPU %u reaches it at gva %#" PRIx64, e->vcpu,
+					  o->paths[i].gva);
+		}
+	}
+}
+
 static bool is_flush(const struct ut_event *e)
 {
 	return e->kind == UT_STATE || e->kind == UT_CR || e->kind == UT_INVLPG ||
@@ -920,6 +942,8 @@ int ur_oracle_event(struct ur_oracle *o, const struct ut_event *e)
 	note_changes(o);
 	if (e->kind == UT_FAULT)
 		check_access(o, e);
+	if (e->kind == UT_CR && e->cr.cr == 3 && o->mmu->model->syncs_root)
+		check_left(o, e);
 	if (o->result.events - o->audited >= o->next_audit)
 		audit(o);
 	else if (o->n_suspects && (is_flush(e) || seen != o->seen))

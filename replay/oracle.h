@@ -29,7 +29,8 @@
 	X(reverse, "a writable entry is missing in the reverse map, or one there is wrong")        \
 	X(links, "parent and child do not agree")                                                  \
 	X(counts, "a count is wrong")                                                              \
-	X(shape, "an entry that cannot be: role, level or frame do not fit")
+	X(shape, "an entry that cannot be: role, level or frame do not fit")                       \
+	X(left, "a table out of sync is left below a root that was synced")
 
 enum ur_rule {
 #define X(name, help) UR_RULE_##name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-foreach(name replay replay_cli replay_clock replay_hist replay_stats replay_truth)
+foreach(name replay replay_cli replay_clock replay_hist replay_oracle replay_stats replay_truth)
 	add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
 	target_link_libraries(test_${name} PRIVATE unsync-replay PkgConfig::CMOCKA m)
 	add_test(NAME unit.${name} COMMAND test_${name})
@@ -11,3 +11,4 @@ target_sources(test_replay_cli PRIVATE ${CMAKE_SOURCE_DIR}/cli/replay.c ${CMAKE_
 add_test(NAME unit.results_schema COMMAND python3 ${CMAKE_CURRENT_LIST_DIR}/results_schema.py
 	$<TARGET_FILE:unsync> $<TARGET_FILE:mktrace> ${CMAKE_SOURCE_DIR}/docs/results.schema.json)
 set_tests_properties(unit.results_schema PROPERTIES SKIP_RETURN_CODE 77)
+target_sources(test_replay_oracle PRIVATE ${CMAKE_CURRENT_LIST_DIR}/guest.c)
