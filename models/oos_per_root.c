@@ -921,10 +921,25 @@ static struct um_page *fix_path(struct um_mmu *mmu, struct um_vcpu *vcpu, struct
 	return page;
 }
 
+/* Does any way down for an address end in this page? One whose way is not known may be meant. */
+static bool may_be_for(const struct um_mmu *mmu, const struct um_page *page, uint64_t gva)
+{
+	for (uint32_t i = 0; i < page->n_parents; i++) {
+		const struct um_page *parent = um_page_by_id(mmu, page->parents[i].page);
+
+		/* A table may map itself: go up in levels only. */
+		if (parent && level_of(parent) > level_of(page) &&
+		    page->parents[i].index == um_index(gva, level_of(parent)) &&
+		    may_be_for(mmu, parent, gva))
+			return true;
+	}
+	return !page->n_parents;
+}
+
 /*
  * The entry that the current root leads to; and, as INVLPG removes global translations of every address
- * space, what roots of other PCIDs lead to, and the entry at that position in each global table out of
- * sync, which no such root may lead to.
+ * space, what roots of other PCIDs lead to, and the entry in each global table out of sync that the
+ * address may have been translated by.
  */
 static void fix_address(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
 {
@@ -937,7 +952,8 @@ static void fix_address(struct um_mmu *mmu, struct um_vcpu *vcpu, uint64_t gva)
 			fix_path(mmu, vcpu, v->contexts[i].root, gva);
 	}
 	for (unsigned int i = g->n_slots; i-- > 0;) {
-		if (g->slots[i].page && g->slots[i].page != page)
+		if (g->slots[i].page && g->slots[i].page != page &&
+		    may_be_for(mmu, g->slots[i].page, gva))
 			um_fix_entry(mmu, vcpu, g->slots[i].page, um_index(gva, 1));
 	}
 }

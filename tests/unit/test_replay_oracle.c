@@ -165,12 +165,9 @@ static void invlpg_elsewhere(void **state)
 
 static enum ur_answer ask_access(const struct bed *b, bool write, bool user, bool exec)
 {
-	const struct ur_translation t = { .gva = GVA,
-					  .gfn = SECOND,
-					  .level = 1,
-					  .write = write,
-					  .user = user,
-					  .exec = exec };
+	const struct ur_translation t = {
+		.gva = GVA, .gfn = SECOND, .level = 1, .write = write, .user = user, .exec = exec
+	};
 
 	return ur_guest_may_use(b->g, 0, &t);
 }
@@ -383,10 +380,10 @@ static void meddling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(flushes), cmocka_unit_test(invlpg_elsewhere),
-		cmocka_unit_test(permissions), cmocka_unit_test(relinked),
+		cmocka_unit_test(flushes),	cmocka_unit_test(invlpg_elsewhere),
+		cmocka_unit_test(permissions),	cmocka_unit_test(relinked),
 		cmocka_unit_test(upper_caches), cmocka_unit_test(large),
-		cmocka_unit_test(unknown), cmocka_unit_test(meddling),
+		cmocka_unit_test(unknown),	cmocka_unit_test(meddling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
