@@ -198,7 +198,6 @@ fail:
 
 static void set_word(struct ur_guest *g, struct table *t, unsigned int index, uint64_t value)
 {
-	set_doubt(t, index, false);
 	if (t->now[index] == value)
 		return;
 	/* Within one event only what it leaves behind counts. */
@@ -230,6 +229,7 @@ static void on_page_new(struct ur_guest *g, const struct ut_page *p)
 		if (next < p->n && p->entries[next].index == i)
 			value = p->entries[next++].value;
 		set_word(g, t, i, value);
+		set_doubt(t, i, false);
 	}
 }
 
@@ -601,21 +601,26 @@ static void witness_top(struct ur_guest *g, struct table *t, unsigned int index,
 	const uint64_t always = UT_PTE_W | UT_PTE_U | UT_PTE_A;
 
 	t->known = true;
+	set_doubt(t, index, false);
 	set_word(g, t, index, value & UT_PTE_P ? (value & (UT_PTE_P | UT_PTE_FRAME)) | always : 0);
 }
 
-/* The walk read @value, and the host then used it with the bits that it set itself. */
+/*
+ * The walk read @value, and the host then used it with the bits that it set itself; whether the trace tells
+ * of these or not, they are set.
+ */
 static void witness(struct ur_guest *g, struct table *t, struct mode m, unsigned int index,
 		    uint64_t value, uint64_t used)
 {
 	unsigned int word = word_at(m, index);
 	uint64_t known = entry_in(m, index, t->now[word]);
-	bool same = !((known ^ value) & ~(UT_PTE_A | UT_PTE_D));
 
-	if (t->known && same && !(used & ~known))
+	if (t->known && !((known ^ value) & ~(UT_PTE_A | UT_PTE_D)) && !doubtful(t, word)) {
+		set_word(g, t, word, word_with(m, index, t->now[word], known | (used & ~value)));
 		return;
-	if (t->known && !same) {
-		g->contradictions++;
+	}
+	if (t->known) {
+		g->contradictions += !doubtful(t, word);
 		set_doubt(t, word, true);
 	}
 	remember(g, t, word, word_with(m, index, t->now[word], used), g->seq, g->seq + 1);

@@ -43,7 +43,11 @@ enum ur_answer {
 /* What is known of one entry. */
 enum ur_knowledge {
 	UR_UNKNOWN, /* the trace never gave the table's content */
-	UR_DOUBTFUL, /* the trace contradicts itself: a walk read something else, no write explains it */
+	/*
+	 * The trace contradicts itself: a walk read something else, and no write explains it. Lasts until
+	 * the whole table is told, as what designs remember may rest on either.
+	 */
+	UR_DOUBTFUL,
 	UR_KNOWN
 };
 

@@ -64,7 +64,7 @@ def drop_key(path):
 with tempfile.TemporaryDirectory() as room:
     os.chdir(room)
     subprocess.run([mktrace, "native", "20", "3", "small.utrace"], check=True)
-    counted = replay("small.utrace", "--no-measure", "-o", "-")
+    counted = replay("small.utrace", "--no-measure", "--verify", "-o", "-")
     few = replay("small.utrace", "--passes", "2", "-o", "-")
     measured = replay("small.utrace", "--model", "all", "--model", "oos-per-root:globals=0", "-o", "-")
 

@@ -23,6 +23,12 @@ for model in "${models[@]}"; do
 		<(jq -S '[.runs[].counted]' timed.json)
 	rm -f one.json two.json timed.json
 
+	for trace in exact native; do
+		prints "$model: verified: $trace" \
+			"^$model +verified: 0 violations in [0-9]+ events, [0-9]+ checks" \
+			"${count[@]}" --verify --model "$model" $trace.utrace
+	done
+
 	# every option with its own default, and with values that cannot be
 	while read -r option type default; do
 		prints "$model: $option=$default" "^$model" \
@@ -88,6 +94,16 @@ prints "agreement: in the table" "^unsync-bitmap +sync +[1-9]" \
 	"${count[@]}" --model unsync-bitmap "$native"
 rm -f agree.json
 pair=$source_dir/tests/known/pairs/linux-6.12
+passes "verified: JSON" "${count[@]}" --verify -q -o verified.json exact.utrace
+holds "verified: every run says so" jq -e \
+	'.runs | length > 3 and all(.verified | .violations == 0 and .first == [] and .events > 0)' \
+	verified.json
+passes "verified: not asked for" "${count[@]}" -q -o plain.json exact.utrace
+holds "verified: changes nothing else" cmp \
+	<(jq -S 'del(.context, .runs[].verified)' verified.json) <(jq -S 'del(.context)' plain.json)
+fails "verified: not with --predict" 2 "do not go together" \
+	unsync replay exact.utrace --verify --predict native.utrace
+rm -f verified.json plain.json
 prints "prediction" "6 VMs, 6 alike event by event" \
 	unsync replay "$pair-exact.utrace" --predict "$pair-native.utrace" --model unsync-bitmap
 status=0
