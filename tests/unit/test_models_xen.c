@@ -113,11 +113,15 @@ static void two_shadows_stay_in_step(void **state)
 static void a_second_shadow_brings_it_back(void **state)
 {
 	struct bed b;
+	uint64_t l2;
 
 	(void)state;
 	lay(&b, NULL, 2);
-	bed_hang(&b, guest_root(&b.g, 1), b.l1, ~UT_PTE_W);
+	l2 = bed_hang(&b, guest_root(&b.g, 1), b.l1, ~UT_PTE_W);
+	*guest_entry(&b.g, l2, BED_ENTRY + 1) = bed_leaf(&b) << 12 | BED_USER;
 	guest_cr3(&b.g, 1, guest_root(&b.g, 1) << 12);
+	/* So that the level-2 table is linked already. */
+	guest_access(&b.g, 1, bed_va(UM_ENTRIES), UT_PF_USER);
 	bed_read(&b, bed_va(0));
 	bed_set(&b, 0, 0);
 	assert_true(is_out(&b, b.l1));
@@ -376,7 +380,7 @@ static void two_parents_prove_nothing(void **state)
 	guest_cr3(&b.g, 1, guest_root(&b.g, 1) << 12);
 	guest_access(&b.g, 1, bed_va(0), UT_PF_USER);
 	guest_write(&b.g, 1, b.l1, 0, 0);
-	bed_switch(&b, 0);
+	bed_switch(&b, 1);
 	assert_int_equal(own(&b, "foreign_updated"), 1);
 	assert_false(bed_read(&b, bed_va(0)));
 	bed_lift(&b);
