@@ -11,13 +11,18 @@
  * tells, and mostly an option.
  *
  * Why a CR3 write may leave a global table alone. What it holds that is stale was right when it was
- * filled, and a vCPU whose guest tables led there at that time may go on using it until it flushes
- * global translations. So all that must be kept out is a vCPU that comes to see the table later. Three
- * rules do that. (1) A global table is found under one entry of every top-level table that leads to it
- * ("top" below), or else it does not go; a vCPU that changes roots has it synced unless that entry is
- * the same in both. (2) A write to a top-level table that makes an entry present syncs those below it.
- * (3) So does linking a table that exists already, unless it is below a top-level table at the entry
- * where it is known to be.
+ * filled, and a vCPU that could reach it then may go on using it until it flushes global translations.
+ * Could it? If its root's shadow has a link at the top-level entry that leads there: processors cache
+ * nothing by way of an entry that is not accessed, and links are made when one becomes that. So what must
+ * be kept out is a vCPU that comes to see the table later, and these rules do that:
+ *
+ *  1. A global table is found below one and the same entry of all top-level tables that lead to it ("top"),
+ *     or else it does not go.
+ *  2. A vCPU that changes roots has the table synced, unless that entry is the same in both, and in the old
+ *     root is linked, or nothing has been filled into the table since the vCPU entered it.
+ *  3. Linking a table that exists already syncs those below; but at a top-level entry where it is known to
+ *     be, only those filled since some vCPU on that root entered it.
+ *  4. A write to a top-level table that makes an entry present syncs those below.
  *
  * Tables above the leaves (option levels). A stale link leads where it led at some time since the last
  * flush, like a paging-structure cache, but what is below may not change under it, or the two halves of
@@ -61,6 +66,7 @@ struct oos {
 	bool reads;
 	struct um_globals globals;
 	unsigned int uppers_out; /* tables above the leaves that are out of sync */
+	uint64_t clock;		 /* ticks at each fill of a global table and each entry to a root */
 };
 
 struct oos_page {
@@ -70,6 +76,7 @@ struct oos_page {
 	uint8_t at;	       /* AT_*: where it is remembered while out of sync */
 	bool global;	       /* GLOBAL_STICKY */
 	uint16_t top;	       /* TOP_*, or 1 + the entry of the top-level tables that leads here */
+	uint64_t filled;       /* AT_GLOBALS: when an entry was installed last */
 	unsigned int slot;     /* AT_GLOBALS */
 	struct um_page *owner; /* AT_ROOT: the root whose list it is on */
 	struct um_page *prev, *next; /* AT_ROOT: neighbours on the list */
@@ -85,6 +92,7 @@ struct context {
 struct oos_vcpu {
 	struct um_flood flood;
 	struct um_page *from; /* the root entered last; NULL: not known any more */
+	uint64_t entered;     /* when */
 	struct context contexts[CONTEXTS];
 	unsigned int next_context;
 };
@@ -275,15 +283,18 @@ static void sync_globals(struct um_mmu *mmu)
 	}
 }
 
-/* A vCPU may be about to see what is below this entry of the top-level tables. */
-static void expose(struct um_mmu *mmu, unsigned int top)
+/*
+ * A vCPU may be about to see what is below this entry of the top-level tables, and does not know what was
+ * filled after @since.
+ */
+static void expose(struct um_mmu *mmu, unsigned int top, uint64_t since)
 {
 	const struct um_globals *g = &((struct oos *)mmu->state)->globals;
 
 	for (unsigned int i = g->n_slots; i-- > 0 && g->n_pages;) {
 		struct um_page *page = g->slots[i].page;
 
-		if (!page || oos_page(page)->top != top)
+		if (!page || oos_page(page)->top != top || oos_page(page)->filled <= since)
 			continue;
 		mmu->own[GLOBALS_EXPOSED]++;
 		sync_one(mmu, page);
@@ -308,6 +319,7 @@ static bool add_global(struct um_mmu *mmu, struct um_page *page)
 	um_globals_put(&s->globals, (unsigned int)slot, page);
 	oos_page(page)->slot = (unsigned int)slot;
 	oos_page(page)->at = AT_GLOBALS;
+	oos_page(page)->filled = ++s->clock;
 	return true;
 }
 
@@ -389,20 +401,48 @@ static bool same_branch(const struct um_mmu *mmu, const struct um_page *a, const
 	return !((a->frame->table[top - 1] ^ b->frame->table[top - 1]) & LINK_BITS);
 }
 
+/* Has the vCPU known all that is in a global table, on the root that it comes from? */
+static bool knows(const struct um_mmu *mmu, const struct oos_vcpu *v, const struct um_page *page)
+{
+	const struct oos_page *p = oos_page(page);
+
+	return um_child(mmu, v->from, p->top - 1u) || p->filled <= v->entered;
+}
+
 static void root_entered(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page *root)
 {
-	const struct um_globals *g = &((struct oos *)mmu->state)->globals;
+	struct oos *s = mmu->state;
+	const struct um_globals *g = &s->globals;
 	struct oos_vcpu *v = vcpu->priv;
 
-	for (unsigned int i = g->n_slots; i-- > 0 && g->n_pages && v->from != root;) {
+	if (v->from == root)
+		return;
+	for (unsigned int i = g->n_slots; i-- > 0 && g->n_pages;) {
 		struct um_page *page = g->slots[i].page;
 
-		if (!page || same_branch(mmu, v->from, root, oos_page(page)->top))
+		if (!page ||
+		    (same_branch(mmu, v->from, root, oos_page(page)->top) && knows(mmu, v, page)))
 			continue;
 		mmu->own[GLOBALS_EXPOSED]++;
 		sync_one(mmu, page);
 	}
 	v->from = root;
+	v->entered = ++s->clock;
+}
+
+/* Since when have all vCPUs on a root been there? */
+static uint64_t all_entered(const struct um_mmu *mmu, const struct um_page *root)
+{
+	const struct um_vcpu *vcpu;
+	uint64_t since = UINT64_MAX;
+
+	for (unsigned int i = 0; (vcpu = um_vcpu_at(mmu, i)); i++) {
+		const struct oos_vcpu *v = vcpu->priv;
+
+		if (v->from == root && v->entered < since)
+			since = v->entered;
+	}
+	return since;
 }
 
 /* ---- to whom a page belongs ---- */
@@ -523,9 +563,9 @@ static void place(struct um_mmu *mmu, struct um_page *parent, unsigned int index
 	bool known_there =
 		from->top == TOP_ROOT && c->top == top && !parent->unsync && parent->frame->table;
 
-	if (c->top != TOP_NONE && level_of(child) > 1 && !known_there) {
+	if (c->top != TOP_NONE && level_of(child) > 1) {
 		um_resync_begin(mmu, UM_CAUSE_link);
-		expose(mmu, c->top);
+		expose(mmu, c->top, known_there ? all_entered(mmu, parent) : 0);
 		um_resync_end(mmu);
 	}
 	take_top(mmu, child, top);
@@ -656,9 +696,12 @@ static void lose_global(struct um_mmu *mmu, struct um_page *page)
 
 static void entry_filled(struct um_mmu *mmu, struct um_page *page, unsigned int index)
 {
-	const struct oos_page *p = oos_page(page);
+	struct oos *s = mmu->state;
+	struct oos_page *p = oos_page(page);
 
 	page_changed(mmu, page);
+	if (p->at == AT_GLOBALS)
+		p->filled = ++s->clock;
 	if ((!p->global && p->at != AT_GLOBALS) || !page->frame->table ||
 	    (um_gpte(page, index) & UT_PTE_G))
 		return;
@@ -761,7 +804,7 @@ static void expose_written(struct um_mmu *mmu, const struct um_frame *frame,
 		page = page->next_of_gfn;
 	for (unsigned int i = w->offset / 8; page && i <= (w->offset + w->size - 1u) / 8; i++) {
 		if (frame->table[i] & UT_PTE_P)
-			expose(mmu, i + 1);
+			expose(mmu, i + 1, 0);
 	}
 }
 

@@ -379,6 +379,43 @@ static void seen_by_a_write_to_the_root(void **state)
 	bed_lift(&b);
 }
 
+/* The entry was there all along, but as nobody used it no processor has cached what is below. */
+static void there_but_never_used(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_lay(&b, "oos-per-root", NULL, 2);
+	make_global(&b);
+	*guest_entry(&b.g, guest_root(&b.g, 1), 0) = b.l3 << 12 | (BED_USER & ~UT_PTE_A);
+	change_behind(&b, guest_root(&b.g, 1));
+	assert_true(is_out(&b, b.l1));
+	assert_false(bed_read(&b, bed_va(1)));
+	assert_false(bed_read(&b, bed_va(0)));
+	bed_lift(&b);
+}
+
+/* The same, and on to a root where it was used. */
+static void there_and_used_elsewhere(void **state)
+{
+	struct bed b;
+	uint64_t third;
+
+	(void)state;
+	bed_lay(&b, "oos-per-root", NULL, 2);
+	make_global(&b);
+	third = new_root(&b);
+	*guest_entry(&b.g, third, 0) = b.l3 << 12 | BED_USER;
+	enter(&b, third);
+	bed_read(&b, bed_va(0));
+	*guest_entry(&b.g, guest_root(&b.g, 1), 0) = b.l3 << 12 | (BED_USER & ~UT_PTE_A);
+	change_behind(&b, guest_root(&b.g, 1));
+	assert_true(is_out(&b, b.l1));
+	guest_cr3(&b.g, 0, third << 12);
+	assert_false(bed_read(&b, bed_va(0)));
+	bed_lift(&b);
+}
+
 static void found_below_two_entries(void **state)
 {
 	struct bed b;
@@ -640,6 +677,8 @@ int main(void)
 		cmocka_unit_test(same_branch_is_left_alone),
 		cmocka_unit_test(seen_by_a_link),
 		cmocka_unit_test(seen_by_a_write_to_the_root),
+		cmocka_unit_test(there_but_never_used),
+		cmocka_unit_test(there_and_used_elsewhere),
 		cmocka_unit_test(found_below_two_entries),
 		cmocka_unit_test(share_syncs_the_tree),
 		cmocka_unit_test(share_unlinks_until_used),
