@@ -27,12 +27,6 @@
 #define TEXT 1024
 #define MAX_REPORTS 3 /* of one model */
 
-/*
- * Designs that are sound only for guests whose global entries stand in tables that all address spaces
- * share for good, and say so in docs/models.md.
- */
-static const char *const tame_only[] = { NULL };
-
 struct request {
 	uint64_t first, last;
 	unsigned int steps;
@@ -219,15 +213,6 @@ static void run_seed(const struct request *rq, struct account *accounts, unsigne
 
 /* ---- all of them ---- */
 
-static bool is_tame(const struct request *rq, const char *name)
-{
-	for (unsigned int i = 0; tame_only[i]; i++) {
-		if (!strcmp(tame_only[i], name))
-			return true;
-	}
-	return rq->tame;
-}
-
 static unsigned int choose(const struct request *rq, struct account *accounts)
 {
 	unsigned int n = 0;
@@ -238,8 +223,7 @@ static unsigned int choose(const struct request *rq, struct account *accounts)
 		for (unsigned int i = 0; i < rq->n_models; i++)
 			wanted |= !strcmp(rq->models[i], (*m)->name);
 		if (wanted)
-			accounts[n++] =
-				(struct account){ .model = *m, .tame = is_tame(rq, (*m)->name) };
+			accounts[n++] = (struct account){ .model = *m, .tame = rq->tame };
 	}
 	return n;
 }

@@ -46,12 +46,6 @@ struct world {
 	struct past past[VCPUS][ADDRESSES];
 	const char *model;
 	unsigned int seed;
-	/*
-	 * Global entries stand only in tables that all roots share for good, as guest kernels keep it.
-	 * oos-per-root is not sound without that: a CR3 write leaves its global tables alone, also when
-	 * the root that is entered is the first to show this vCPU what was in them.
-	 */
-	bool tame_globals;
 };
 
 #define SHARED 2 /* leaf tables 0 and 1 */
@@ -244,16 +238,7 @@ static void build(struct world *w)
 	}
 }
 
-static unsigned int leaf_number(const struct world *w, uint64_t gfn)
-{
-	unsigned int l = 0;
-
-	while (w->leaf[l] != gfn)
-		l++;
-	return l;
-}
-
-static uint64_t random_leaf_entry(struct world *w, unsigned int leaf)
+static uint64_t random_leaf_entry(struct world *w)
 {
 	uint64_t value = (0x10 + rnd(w, 32)) << 12 | UT_PTE_P | UT_PTE_U;
 
@@ -271,7 +256,7 @@ static uint64_t random_leaf_entry(struct world *w, unsigned int leaf)
 		value |= UT_PTE_W | UT_PTE_D;
 	if (rnd(w, 2))
 		value |= UT_PTE_A;
-	if (rnd(w, 6) == 0 && (!w->tame_globals || leaf < SHARED))
+	if (rnd(w, 6) == 0)
 		value |= UT_PTE_G;
 	return value;
 }
@@ -282,7 +267,7 @@ static void write_some(struct world *w, unsigned int vcpu)
 
 	for (unsigned int i = 0; i < run; i++) {
 		guest_write(&w->g, vcpu, w->leaf[l], (unsigned int)rnd(w, PAGES),
-			    random_leaf_entry(w, l));
+			    random_leaf_entry(w));
 		remember_all(w);
 	}
 }
@@ -300,10 +285,9 @@ static void access_some(struct world *w, unsigned int vcpu, unsigned int i)
  */
 static void rewire(struct world *w, unsigned int vcpu)
 {
-	unsigned int first = w->tame_globals ? SHARED : 0;
 	unsigned int r = (unsigned int)rnd(w, ROOTS);
-	unsigned int l = first + (unsigned int)rnd(w, LEAVES - first);
-	uint64_t table = w->leaf[first + rnd(w, LEAVES - first)];
+	unsigned int l = (unsigned int)rnd(w, LEAVES);
+	uint64_t table = w->leaf[rnd(w, LEAVES)];
 	uint64_t now = *guest_entry(&w->g, w->middle[r], l);
 
 	guest_write(&w->g, vcpu, w->middle[r], l, now ? 0 : table << 12 | USER);
@@ -335,7 +319,7 @@ static void edit(struct world *w, unsigned int vcpu)
 	if (now.bottom != 1)
 		return;
 	access_some(w, vcpu, i);
-	guest_write(&w->g, vcpu, table, i % PAGES, random_leaf_entry(w, leaf_number(w, table)));
+	guest_write(&w->g, vcpu, table, i % PAGES, random_leaf_entry(w));
 	remember_all(w);
 	if (rnd(w, 2)) {
 		guest_cr3(&w->g, vcpu, guest_root(&w->g, (unsigned int)rnd(w, ROOTS)) << 12);
@@ -386,7 +370,7 @@ static void one_step(struct world *w)
 	assert_null(um_mmu_failure(w->g.mmu));
 }
 
-static void live(const struct um_model *model, const char *options, bool tame, unsigned int seed)
+static void live(const struct um_model *model, const char *options, unsigned int seed)
 {
 	static struct world w;
 	char error[256];
@@ -394,7 +378,6 @@ static void live(const struct um_model *model, const char *options, bool tame, u
 	memset(&w, 0, sizeof(w));
 	w.model = model->name;
 	w.seed = seed;
-	w.tame_globals = tame;
 	w.rng = seed * 0x9e3779b97f4a7c15ull + 1;
 	guest_init(&w.g, um_mmu_create(model, options, error, sizeof(error)), ROOTS, VCPUS);
 	assert_non_null(w.g.mmu);
@@ -405,14 +388,14 @@ static void live(const struct um_model *model, const char *options, bool tame, u
 	um_mmu_destroy(w.g.mmu);
 }
 
-static void live_all(const char *model, bool tame_globals, const char *const *options)
+static void live_all(const char *model, const char *const *options)
 {
 	const char *text = getenv("UNSYNC_TEST_SEEDS");
 	unsigned int seeds = text ? (unsigned int)strtoul(text, NULL, 10) : 20;
 
 	for (; *options; options++) {
 		for (unsigned int seed = 1; seed <= seeds; seed++)
-			live(um_model_find(model), *options, tame_globals, seed);
+			live(um_model_find(model), *options, seed);
 	}
 }
 
@@ -422,7 +405,7 @@ static void sync_on_write(void **state)
 					       "reinstall=no", "byte_writes=yes", NULL };
 
 	(void)state;
-	live_all("sync-on-write", false, options);
+	live_all("sync-on-write", options);
 }
 
 static void oos_per_root(void **state)
@@ -449,7 +432,7 @@ static void oos_per_root(void **state)
 					       NULL };
 
 	(void)state;
-	live_all("oos-per-root", false, options);
+	live_all("oos-per-root", options);
 }
 
 static void unsync_bitmap(void **state)
@@ -479,7 +462,7 @@ static void unsync_bitmap(void **state)
 	};
 
 	(void)state;
-	live_all("unsync-bitmap", false, options);
+	live_all("unsync-bitmap", options);
 }
 
 static void kvm(void **state)
@@ -496,7 +479,7 @@ static void kvm(void **state)
 					       NULL };
 
 	(void)state;
-	live_all("kvm", false, options);
+	live_all("kvm", options);
 }
 
 static void virtual_tlb(void **state)
@@ -505,7 +488,7 @@ static void virtual_tlb(void **state)
 					       "keep_globals=no", "pcid=no",	  NULL };
 
 	(void)state;
-	live_all("virtual-tlb", false, options);
+	live_all("virtual-tlb", options);
 }
 
 static void prefault(void **state)
@@ -513,7 +496,7 @@ static void prefault(void **state)
 	static const char *const options[] = { "base=write", "base=bitmap", "iret=exit", NULL };
 
 	(void)state;
-	live_all("prefault", false, options);
+	live_all("prefault", options);
 }
 
 static void adaptive(void **state)
@@ -529,7 +512,7 @@ static void adaptive(void **state)
 					       NULL };
 
 	(void)state;
-	live_all("adaptive", false, options);
+	live_all("adaptive", options);
 }
 
 static void ideal(void **state)
@@ -537,7 +520,7 @@ static void ideal(void **state)
 	static const char *const options[] = { "refill=no", "refill=yes", NULL };
 
 	(void)state;
-	live_all("ideal", false, options);
+	live_all("ideal", options);
 }
 
 static void xen_oos(void **state)
@@ -556,7 +539,7 @@ static void xen_oos(void **state)
 					       NULL };
 
 	(void)state;
-	live_all("xen-oos", false, options);
+	live_all("xen-oos", options);
 }
 
 /* ---- events that no guest would cause ---- */
