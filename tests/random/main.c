@@ -2,13 +2,12 @@
 /*
  * Random guests (world.h) through models under the oracle (replay/oracle.h).
  *
- *	random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] [--stop] [--tame]
- *	              [--write FILE]
+ *	random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] [--stop] [--write FILE]
  *
  * For each seed a life is made up and every model lives it: with its defaults, and once with each value
  * of each of its options, numbers with some. The other options have their defaults with every other seed,
  * and values at random with the rest. --stop: at the first finding. --write: the life of the first seed as
- * a trace, instead. --tame: see world.h.
+ * a trace, instead.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -33,13 +32,12 @@ struct request {
 	const char *models[MAX_MODELS];
 	unsigned int n_models;
 	const char *options, *write;
-	bool tame, stop;
+	bool stop;
 };
 
 /* One model's account. */
 struct account {
 	const struct um_model *model;
-	bool tame;
 	uint64_t lives, events, checks, undecided, violations, failures;
 	unsigned int reported;
 	uint64_t by_rule[UR_RULE_END];
@@ -194,21 +192,16 @@ static void with_each(struct account *a, const struct life *life, uint64_t seed)
 static void run_seed(const struct request *rq, struct account *accounts, unsigned int n,
 		     uint64_t seed)
 {
-	struct life wild, tame;
+	struct life life;
 
-	live(&wild, seed, rq->steps, false);
-	live(&tame, seed, rq->steps, true);
+	live(&life, seed, rq->steps);
 	for (unsigned int i = 0; i < n; i++) {
-		struct account *a = &accounts[i];
-		const struct life *life = a->tame ? &tame : &wild;
-
 		if (rq->options)
-			run_life(a, life, seed, rq->options);
+			run_life(&accounts[i], &life, seed, rq->options);
 		else
-			with_each(a, life, seed);
+			with_each(&accounts[i], &life, seed);
 	}
-	life_free(&wild);
-	life_free(&tame);
+	life_free(&life);
 }
 
 /* ---- all of them ---- */
@@ -223,17 +216,17 @@ static unsigned int choose(const struct request *rq, struct account *accounts)
 		for (unsigned int i = 0; i < rq->n_models; i++)
 			wanted |= !strcmp(rq->models[i], (*m)->name);
 		if (wanted)
-			accounts[n++] = (struct account){ .model = *m, .tame = rq->tame };
+			accounts[n++] = (struct account){ .model = *m };
 	}
 	return n;
 }
 
 static uint64_t print_account(const struct account *a)
 {
-	printf("%-16s %s %8" PRIu64 " lives %11" PRIu64 " events %12" PRIu64 " checks %9" PRIu64
+	printf("%-16s %8" PRIu64 " lives %11" PRIu64 " events %12" PRIu64 " checks %9" PRIu64
 	       " not decided %6" PRIu64 " failures %6" PRIu64 " violations",
-	       a->model->name, a->tame ? "tame" : "wild", a->lives, a->events, a->checks,
-	       a->undecided, a->failures, a->violations);
+	       a->model->name, a->lives, a->events, a->checks, a->undecided, a->failures,
+	       a->violations);
 	for (unsigned int i = 0; i < UR_RULE_END; i++) {
 		if (a->by_rule[i])
 			printf(" %s %" PRIu64, ur_rule_name(i), a->by_rule[i]);
@@ -279,7 +272,7 @@ static int write_life(const struct request *rq)
 	struct life life;
 	int ret = 0;
 
-	live(&life, rq->first, rq->steps, rq->tame);
+	live(&life, rq->first, rq->steps);
 	writer = ut_writer_open(rq->write, &header, &err);
 	for (size_t i = 0; writer && i < life.n && !ret; i++)
 		ret = ut_writer_add(writer, &life.events[i], &err);
@@ -294,9 +287,7 @@ static int write_life(const struct request *rq)
 static int usage(void)
 {
 	fputs("usage: random-guests [--seeds A-B] [--steps N] [--model M]... [--options O] "
-	      "[--stop] "
-	      "[--tame] "
-	      "[--write FILE]\n",
+	      "[--stop] [--write FILE]\n",
 	      stderr);
 	return 2;
 }
@@ -325,9 +316,6 @@ static int take(struct request *rq, int c)
 	case 'S':
 		rq->stop = true;
 		return 0;
-	case 't':
-		rq->tame = true;
-		return 0;
 	case 'w':
 		rq->write = optarg;
 		return 0;
@@ -343,7 +331,6 @@ int main(int argc, char **argv)
 						 { "model", required_argument, NULL, 'm' },
 						 { "options", required_argument, NULL, 'o' },
 						 { "stop", no_argument, NULL, 'S' },
-						 { "tame", no_argument, NULL, 't' },
 						 { "write", required_argument, NULL, 'w' },
 						 { 0 } };
 	struct request rq = { .first = 1, .last = 100, .steps = 120 };

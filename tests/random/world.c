@@ -50,9 +50,9 @@ struct world {
 	struct life *life;
 	const struct mode *m;
 	uint64_t rng;
-	bool tame, pcid;
+	bool pcid;
 	uint64_t *content[RAM]; /* NULL: zeroes */
-	unsigned int next_table, first_kernel, n_high;
+	unsigned int next_table, n_high;
 	struct vcpu vcpu[MAX_VCPUS];
 	unsigned int n_vcpus, n_roots;
 	uint64_t root[MAX_ROOTS];
@@ -186,7 +186,7 @@ static uint64_t any_table(struct world *w)
 {
 	if (once(w, 6))
 		return HIGH + rnd(w, HIGH_TABLES);
-	return FIRST_TABLE + rnd(w, (w->tame ? w->first_kernel : w->next_table) - FIRST_TABLE);
+	return FIRST_TABLE + rnd(w, w->next_table - FIRST_TABLE);
 }
 
 /* Bits that entries have in this mode. */
@@ -200,13 +200,11 @@ static bool kernel_leaf(const struct world *w, uint64_t gfn)
 	return gfn == w->kernel_leaf[0] || gfn == w->kernel_leaf[1];
 }
 
-/* Most of a kernel's entries are global, and in a wild guest all of another table, and some elsewhere. */
+/* Most of a kernel's entries are global, and of another table, and some elsewhere. */
 static bool global_entry(struct world *w, uint64_t table)
 {
 	if (kernel_leaf(w, table))
 		return !once(w, 8);
-	if (w->tame)
-		return false;
 	return table == HIGH + 1 ? !once(w, 16) : once(w, 4);
 }
 
@@ -254,7 +252,7 @@ static uint64_t upper_entry(struct world *w, unsigned int level)
 		e |= UT_PTE_A;
 	if ((e & UT_PTE_PS) && once(w, 2))
 		e |= UT_PTE_D;
-	if ((e & UT_PTE_PS) && !w->tame && once(w, 4))
+	if ((e & UT_PTE_PS) && once(w, 4))
 		e |= UT_PTE_G;
 	return fit(w, e);
 }
@@ -635,7 +633,7 @@ static void store_entry(struct world *w, unsigned int vcpu, uint64_t gfn, unsign
 	struct store s = { bytes, value };
 
 	/* Where bytes land as others than they were meant to be, a kernel's entry may become global. */
-	switch (rnd(w, w->tame ? 22 : 24)) {
+	switch (rnd(w, 24)) {
 	case 0: /* half of it, or it and its neighbour */
 		s.size = bytes == 8 ? 4 : 8;
 		offset &= ~(s.size - 1);
@@ -1099,7 +1097,6 @@ static void build_tables(struct world *w)
 		for (unsigned int i = 0; i < each[level - 1]; i++)
 			new_table(w, level);
 	}
-	w->first_kernel = w->next_table;
 	build_kernel(w);
 	for (unsigned int level = 1; level < top; level++) {
 		for (unsigned int i = 0; i < w->n_pool[level - 1]; i++)
@@ -1139,14 +1136,13 @@ static void start(struct world *w)
 	}
 }
 
-void live(struct life *life, uint64_t seed, unsigned int steps, bool tame)
+void live(struct life *life, uint64_t seed, unsigned int steps)
 {
 	struct world *w = or_die(calloc(1, sizeof(*w)));
 
 	memset(life, 0, sizeof(*life));
 	w->life = life;
 	w->rng = seed * 0x2545f4914f6cdd1dull + 1;
-	w->tame = tame;
 	/* Most guests have four levels. */
 	w->m = &modes[once(w, 3) ? rnd(w, sizeof(modes) / sizeof(modes[0])) : 0];
 	life->mode = w->m->name;

@@ -31,12 +31,10 @@ struct life {
  * @life: filled in; to be freed with life_free()
  * @seed: the same gives the same
  * @steps: things that the guest does; each is a few events
- * @tame: global entries stand only in tables that all address spaces share from the first moment to the
- *        last, as kernels keep it
  *
  * Running out of memory ends the program.
  */
-void live(struct life *life, uint64_t seed, unsigned int steps, bool tame);
+void live(struct life *life, uint64_t seed, unsigned int steps);
 void life_free(struct life *life);
 
 #endif
