@@ -30,7 +30,6 @@ struct guest {
 	bool shadowed[TABLES]; /* the host has a shadow page of it */
 	uint64_t leaf[LEAVES], middle[ROOTS];
 	struct ut_state vcpu[VCPUS];
-	bool emptied[VCPUS][ROOTS]; /* nothing of this space is in the TLB, see switch_space() */
 	unsigned int n_tables;
 };
 
@@ -358,18 +357,11 @@ static void write_cr(struct guest *g, unsigned int vcpu, uint8_t cr, uint64_t va
 	emit(g, vcpu, &e);
 }
 
-/*
- * With PCIDs the TLB may be kept, but not if it was flushed meanwhile. It would be empty, so a guest
- * could rely on its present tables at once; guest kernels do not, and KVM does not take care of it: a
- * previous root that is in step when all is flushed, and goes out of sync after that, is entered as it
- * is (6.1).
- */
 static void switch_space(struct guest *g, unsigned int vcpu)
 {
 	uint64_t root = rnd(&g->rng, ROOTS), value = (FIRST_TABLE + root) << 12;
-	bool keep = g->pcid && rnd(&g->rng, 2) && !g->emptied[vcpu][root];
+	bool keep = g->pcid && rnd(&g->rng, 2);
 
-	g->emptied[vcpu][root] = false;
 	if (g->pcid)
 		value |= 1 + root;
 	g->vcpu[vcpu].cr3 = value;
@@ -394,12 +386,6 @@ static void rewire(struct guest *g, unsigned int vcpu)
 		flush_everywhere(g);
 }
 
-static void note_flush(struct guest *g, unsigned int vcpu)
-{
-	for (unsigned int r = 0; r < ROOTS; r++)
-		g->emptied[vcpu][r] = true;
-}
-
 static void change_mode(struct guest *g, unsigned int vcpu)
 {
 	if (rnd(&g->rng, 2)) {
@@ -408,7 +394,6 @@ static void change_mode(struct guest *g, unsigned int vcpu)
 	} else {
 		g->vcpu[vcpu].cr4 ^= UT_CR4_PGE;
 		write_cr(g, vcpu, 4, g->vcpu[vcpu].cr4);
-		note_flush(g, vcpu);
 	}
 }
 
@@ -431,8 +416,6 @@ static void flush_some(struct guest *g, unsigned int vcpu)
 		break;
 	}
 	emit(g, vcpu, &e);
-	if (e.kind != UT_INVLPG)
-		note_flush(g, vcpu);
 }
 
 static void one_step(struct guest *g)
