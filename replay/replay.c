@@ -31,6 +31,13 @@ struct seat {
 	struct ur_oracle *oracle[UR_MAX_VMS]; /* NULL: not verified */
 };
 
+/* Events of a block that lie in one bin of the time line. Worked out before the clock runs. */
+struct stretch {
+	size_t end; /* the first event behind it */
+	unsigned int bin;
+	size_t samples; /* resyncs timed when it was over */
+};
+
 /* One replay of one trace. */
 struct session {
 	const char *path;
@@ -38,8 +45,10 @@ struct session {
 	struct ut_reader *reader;
 	struct ur_order *order; /* of the pass under way */
 	struct ur_trace *trace;
-	struct seat *seats;  /* one for each run */
-	uint64_t done, work; /* events fed to models: so far, in all passes */
+	struct seat *seats;	   /* one for each run */
+	uint64_t done, work;	   /* events fed to models: so far, in all passes */
+	struct stretch *stretches; /* of the block in hand, if it is timed */
+	size_t n_stretches, cap_stretches;
 };
 
 static void fail_run(struct ur_run *run, const char *fmt, ...)
@@ -270,40 +279,86 @@ static void end_counting(struct seat *seat)
 
 /* ---- the measured passes ---- */
 
-static void time_block(struct session *s, struct seat *seat, const struct ut_block *block,
-		       unsigned int pass)
+static int add_stretch(struct session *s, unsigned int bin)
+{
+	if (s->n_stretches == s->cap_stretches) {
+		size_t cap = s->cap_stretches ? 2 * s->cap_stretches : 256;
+		struct stretch *grown = realloc(s->stretches, cap * sizeof(*grown));
+
+		if (!grown)
+			return -1;
+		s->stretches = grown;
+		s->cap_stretches = cap;
+	}
+	s->stretches[s->n_stretches++] = (struct stretch){ .bin = bin };
+	return 0;
+}
+
+/* The bins are the same for all models of a trace. */
+static int split_block(struct session *s, const struct ut_block *block)
+{
+	s->n_stretches = 0;
+	for (size_t i = 0; i < block->n; i++) {
+		unsigned int bin =
+			ur_timeline_bin(&s->trace->runs[0].timeline, block->events[i].time);
+
+		if ((!s->n_stretches || s->stretches[s->n_stretches - 1].bin != bin) &&
+		    add_stretch(s, bin))
+			return -1;
+		s->stretches[s->n_stretches - 1].end = i + 1;
+	}
+	return 0;
+}
+
+/* The time of each resync goes to its pass, its cause, and its bin of the time line. */
+static void keep_samples(struct session *s, struct ur_measured *m, unsigned int pass)
 {
 	const struct ur_clock *clock = s->plan->clock;
-	struct ur_measured *m = seat->run->measured;
-	uint64_t start, ticks;
-	double own, sum = 0;
+	double *bins = m->bin_ns + (size_t)pass * UR_MAX_BINS;
+	size_t at = 0;
 
-	m->n_samples = 0;
-	start = clock->read();
-	for (size_t i = 0; i < block->n; i++) {
-		const struct ut_event *e = &block->events[i];
-
-		if (e->vm != UT_NO_VM)
-			um_mmu_event(seat->mmu[e->vm], e);
-	}
-	ticks = clock->read() - start;
-	/* Each timed resync read the clock twice within this time, and the block once. */
-	own = clock->overhead_ticks * (2 * (double)m->n_samples + 1);
-	seat->ticks += (double)ticks > own ? ticks - (uint64_t)own : 0;
-	if (pass < UR_WARMUP)
-		return;
 	for (size_t i = 0; i < m->n_samples; i++) {
 		const struct ur_sample *sample = &m->samples[i];
 		uint64_t net = ur_clock_net(clock, sample->ticks);
 		/* Not rounded, and below 0 if need be: over many, such errors cancel out. */
 		double exact = (double)(int64_t)sample->ticks - clock->overhead_ticks;
 
+		while (s->stretches[at].samples <= i)
+			at++;
 		ur_hist_add(&m->resync, net);
 		ur_hist_add(&m->by_cause[sample->cause], net);
 		m->ticks[sample->cause] += exact;
-		sum += exact;
+		m->resync_ns[pass] += exact * clock->ns_per_tick;
+		bins[s->stretches[at].bin] += exact * clock->ns_per_tick;
 	}
-	m->resync_ns[pass - UR_WARMUP] += sum * clock->ns_per_tick;
+}
+
+static void time_block(struct session *s, struct seat *seat, const struct ut_block *block,
+		       unsigned int pass)
+{
+	const struct ur_clock *clock = s->plan->clock;
+	struct ur_measured *m = seat->run->measured;
+	uint64_t start, ticks;
+	double own;
+	size_t i = 0;
+
+	m->n_samples = 0;
+	start = clock->read();
+	for (size_t k = 0; k < s->n_stretches; k++) {
+		for (; i < s->stretches[k].end; i++) {
+			const struct ut_event *e = &block->events[i];
+
+			if (e->vm != UT_NO_VM)
+				um_mmu_event(seat->mmu[e->vm], e);
+		}
+		s->stretches[k].samples = m->n_samples;
+	}
+	ticks = clock->read() - start;
+	/* Each timed resync read the clock twice within this time, and the block once. */
+	own = clock->overhead_ticks * (2 * (double)m->n_samples + 1);
+	seat->ticks += (double)ticks > own ? ticks - (uint64_t)own : 0;
+	if (pass >= UR_WARMUP)
+		keep_samples(s, m, pass - UR_WARMUP);
 }
 
 static bool counts_same(struct ur_run *run, const char *name, uint64_t counted, uint64_t now,
@@ -350,10 +405,12 @@ static struct ur_measured *new_measured(unsigned int passes)
 	m->passes = passes;
 	m->total_ns = calloc(passes, sizeof(*m->total_ns));
 	m->resync_ns = calloc(passes, sizeof(*m->resync_ns));
-	if (m->total_ns && m->resync_ns)
+	m->bin_ns = calloc((size_t)passes * UR_MAX_BINS, sizeof(*m->bin_ns));
+	if (m->total_ns && m->resync_ns && m->bin_ns)
 		return m;
 	free(m->total_ns);
 	free(m->resync_ns);
+	free(m->bin_ns);
 	free(m);
 	return NULL;
 }
@@ -364,6 +421,7 @@ static void free_measured(struct ur_measured *m)
 		return;
 	free(m->total_ns);
 	free(m->resync_ns);
+	free(m->bin_ns);
 	free(m->samples);
 	free(m);
 }
@@ -403,11 +461,13 @@ static bool surveyed(const struct ur_survey *survey, const struct ut_block *bloc
 	return true;
 }
 
-static void feed_block(struct session *s, const struct ut_block *block, bool timed,
-		       unsigned int pass)
+static int feed_block(struct session *s, const struct ut_block *block, bool timed,
+		      unsigned int pass, struct ut_error *err)
 {
 	size_t n = s->trace->n_runs;
 
+	if (timed && split_block(s, block))
+		return ut_error_set(err, "%s: out of memory", s->path);
 	/* Another one begins in each pass, so that none always finds the caches of one other. */
 	for (size_t i = 0; i < n; i++) {
 		struct seat *seat = &s->seats[(i + pass) % n];
@@ -421,6 +481,7 @@ static void feed_block(struct session *s, const struct ut_block *block, bool tim
 		check_alive(seat);
 	}
 	show_progress(s, block->n);
+	return 0;
 }
 
 static int feed_blocks(struct session *s, bool timed, unsigned int pass, struct ut_error *err)
@@ -436,11 +497,13 @@ static int feed_blocks(struct session *s, bool timed, unsigned int pass, struct 
 		events += block.n;
 		if (ur_order_block(s->order, &block, &block))
 			return ut_error_set(err, "%s: out of memory", s->path);
-		feed_block(s, &block, timed, pass);
+		if (feed_block(s, &block, timed, pass, err))
+			return -1;
 	}
 	if (ur_order_block(s->order, NULL, &block))
 		return ut_error_set(err, "%s: out of memory", s->path);
-	feed_block(s, &block, timed, pass);
+	if (feed_block(s, &block, timed, pass, err))
+		return -1;
 	return events == survey->events ? 0 : changed(s, err);
 }
 
@@ -611,6 +674,7 @@ int ur_replay(const char *path, const struct ur_plan *plan, struct ur_trace **ou
 		ret = replay(&s, err);
 	ut_reader_close(s.reader);
 	free(s.seats);
+	free(s.stretches);
 	if (ret) {
 		ur_trace_free(s.trace);
 		return -1;

@@ -61,6 +61,7 @@ struct ur_measured {
 	unsigned int passes;
 	double *total_ns;      /* of each pass: the whole work of the model */
 	double *resync_ns;     /* of each pass: in resyncs */
+	double *bin_ns;	       /* the same by bin of the time line: UR_MAX_BINS for each pass */
 	struct ur_hist resync; /* ticks of each resync */
 	struct ur_hist by_cause[UM_CAUSE_END];
 	double ticks[UM_CAUSE_END]; /* their sums, finer: see ur_clock_net() */

@@ -501,8 +501,29 @@ static json_t *cause_times_json(const struct ur_measured *m, double ns)
 	return o;
 }
 
-static json_t *measured_json(const struct ur_measured *m, uint64_t events, double ns)
+/* Of each bin the median over passes: one interrupted pass must not show as a peak. */
+static json_t *bins_json(const struct ur_measured *m, unsigned int n_bins)
 {
+	double *bin = calloc(m->passes, sizeof(*bin));
+	json_t *array = json_array();
+	struct ur_stats s;
+
+	for (unsigned int i = 0; bin && i < n_bins; i++) {
+		for (unsigned int p = 0; p < m->passes; p++)
+			bin[p] = m->bin_ns[(size_t)p * UR_MAX_BINS + i];
+		append(array, ur_stats_of(bin, m->passes, &s)
+				      ? NULL
+				      : integer(s.median > 0 ? (uint64_t)(s.median + 0.5) : 0));
+	}
+	if (!bin)
+		out_of_memory = true;
+	free(bin);
+	return array;
+}
+
+static json_t *measured_json(const struct ur_run *run, uint64_t events, double ns)
+{
+	const struct ur_measured *m = run->measured;
 	json_t *o;
 
 	if (!m)
@@ -518,6 +539,7 @@ static json_t *measured_json(const struct ur_measured *m, uint64_t events, doubl
 	set(o, "resync", latency_json(m, ns));
 	set(o, "histogram", histogram_json(&m->resync, ns));
 	set(o, "by_cause", cause_times_json(m, ns));
+	set(o, "timeline_ns", bins_json(m, run->timeline.n));
 	return o;
 }
 
@@ -568,7 +590,7 @@ static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, 
 	set(o, "agreement", agreement_json(run));
 	if (run->is_verified)
 		set(o, "verified", verified_json(&run->verified));
-	set(o, "measured", measured_json(run->measured, trace->survey.events, ns));
+	set(o, "measured", measured_json(run, trace->survey.events, ns));
 	return o;
 }
 

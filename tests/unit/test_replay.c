@@ -212,6 +212,20 @@ static void counts_are_the_same_every_time(void **state)
 	free(again);
 }
 
+/* Time in resyncs by bin of the time line. */
+static void bins_add_up(const struct ur_run *run, int pass)
+{
+	const double *bin = run->measured->bin_ns + (size_t)pass * UR_MAX_BINS;
+	double sum = 0;
+
+	for (int i = 0; i < UR_MAX_BINS; i++) {
+		assert_true(i < (int)run->timeline.n || bin[i] == 0);
+		sum += bin[i];
+	}
+	if (sum > 0)
+		assert_float_equal(sum, run->measured->resync_ns[pass], 1e-6 * sum + 1);
+}
+
 static void measured_passes_count_the_same(void **state)
 {
 	const char *path = make_guest("measured.utrace", EVENTS, 1);
@@ -231,6 +245,7 @@ static void measured_passes_count_the_same(void **state)
 			assert_true(run->measured->total_ns[p] > 0);
 			assert_true(run->measured->resync_ns[p] <=
 				    run->measured->total_ns[p] * 1.05);
+			bins_add_up(run, p);
 		}
 	}
 	ur_trace_free(trace);
