@@ -211,6 +211,9 @@ static void sync_path(struct um_mmu *mmu, struct um_page *root, uint64_t gva)
 		unsigned int index = um_index(gva, ut_role_level(page->role));
 
 		sync_one(mmu, page, index);
+		/* A large page of 32-bit tables has two shadow entries. */
+		if ((page->role & UT_ROLE_4BYTE) && ut_role_level(page->role) == 2)
+			sync_one(mmu, page, index ^ 1);
 		page = um_child(mmu, page, index);
 	}
 }

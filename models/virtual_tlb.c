@@ -790,9 +790,10 @@ static void flush_address(struct um_mmu *mmu, struct hierarchy *h, uint64_t gva)
 		unsigned int index = um_index(gva, ut_role_level(page->role));
 		struct um_page *child = um_child(mmu, page, index);
 
+		/* Where this half leads to a table by now, the other may be of the large page still. */
+		clear_other_half(mmu, page, index ^ 1);
 		if (!child || (child->role & UT_ROLE_DIRECT)) {
 			clear_entry(mmu, page, index);
-			clear_other_half(mmu, page, index ^ 1);
 			return;
 		}
 		page = child;
