@@ -10,6 +10,7 @@
 #define MAX_PAGES_FLUSHED (1u << 18) /* addresses remembered; as above */
 #define MAX_STRUCTURE_FLUSHES (1u << 16)
 #define ROOTS_KEPT 256u /* power of two */
+#define TOPS 4		/* entries at the top of PAE */
 #define GLOBAL 0x1000u	/* instead of a PCID: translations of every address space */
 #define MAX_LEAF_LEVEL 3
 #define PAE_TOP (1ull << 60)
@@ -337,11 +338,22 @@ static uint64_t root_of(const struct vcpu *v)
 	return (v->cr3 & (m.narrow ? 0xfffff000u : UT_PTE_FRAME)) >> SHIFT;
 }
 
+/* PAE's top entries are read again, and no event tells of them: they may be others than before. */
+static void doubt_tops(struct ur_guest *g, uint64_t root)
+{
+	struct table *t = find_table(g, root);
+
+	for (unsigned int i = 0; t && i < TOPS; i++)
+		set_doubt(t, i, true);
+}
+
 /* The vCPU runs on another root now, perhaps. */
 static void enter_root(struct ur_guest *g, struct vcpu *v)
 {
 	uint64_t root = root_of(v);
 
+	if (root & PAE_TOP)
+		doubt_tops(g, root);
 	if (!(v->cr4 & UT_CR4_PGE))
 		v->n_stays = 0; /* nothing is global */
 	if (v->n_stays && v->stays[v->n_stays - 1].root == root)
