@@ -13,7 +13,12 @@ enum {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_LOSSES = 3, /* a capture that finished, but lost events */
+	EXIT_DIFFER = 3, /* results that were compared, and are not the same */
+	EXIT_SLOWER = 4, /* the same, but proven to be slower */
 };
+
+/* What a verb prints its data as. */
+enum cli_format { CLI_TABLE, CLI_JSON, CLI_CSV };
 
 /* A verb: main() of its own, argv[0] is the verb's name. Returns the exit status. */
 int cli_record(int argc, char **argv);
@@ -25,6 +30,7 @@ int cli_replay(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_plot(int argc, char **argv);
 int cli_scrub(int argc, char **argv);
+int cli_compare(int argc, char **argv);
 
 /**
  * cli_usage() - print "unsync VERB: message; see 'unsync VERB --help'" on stderr
@@ -87,6 +93,16 @@ int cli_parse_count(const char *text, uint64_t *count);
  * cli_parse_number() - a decimal number from @min to @max. Return: 0 or -1.
  */
 int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+
+/**
+ * cli_parse_format() - "table", "json" or "csv"
+ * @verb: for the message
+ * @text: what the user wrote
+ * @format: result
+ *
+ * Return: EXIT_OK, or EXIT_USAGE if it is none of these; the user was told.
+ */
+int cli_parse_format(const char *verb, const char *text, enum cli_format *format);
 
 /**
  * cli_progress() - draw a progress bar on stderr if it is a terminal; at most ten times a second

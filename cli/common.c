@@ -116,6 +116,19 @@ int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *val
 	return 0;
 }
 
+int cli_parse_format(const char *verb, const char *text, enum cli_format *format)
+{
+	static const char *const names[] = { "table", "json", "csv" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			*format = (enum cli_format)i;
+			return EXIT_OK;
+		}
+	}
+	return cli_usage(verb, "no format '%s'; choose table, json or csv", text);
+}
+
 static double now_s(void)
 {
 	struct timespec ts;

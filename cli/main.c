@@ -33,6 +33,7 @@ static const struct verb verbs[] = {
 	{ "scrub", cli_scrub, "make a copy of a trace that can be shared" },
 	{ "models", cli_models, "list the models and their options" },
 	{ "replay", cli_replay, "run a trace through models, count and measure" },
+	{ "compare", cli_compare, "tell two results of replay apart" },
 	{ "plot", cli_plot, "draw charts and a page from replay results" },
 };
 

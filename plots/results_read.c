@@ -814,6 +814,7 @@ static int read_run(struct reader *rd, const struct node *n, const struct node *
 		return no_memory(rd);
 	r->trace = (size_t)(t - set->traces);
 	r->model = model;
+	r->json = n->json;
 	return -(read_counted(rd, n, r) || read_resyncs(rd, n, r) || read_timeline(rd, n, r) ||
 		 check_scale(rd, n, r) || read_measured(rd, n, r));
 }

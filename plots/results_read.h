@@ -96,6 +96,7 @@ struct pl_timeline {
 
 struct pl_run {
 	size_t trace, model; /* numbers in the set */
+	struct json_t *json; /* all of it, unchecked but for what is below */
 	struct json_t *counted, *resyncs;
 	struct pl_timeline timeline;
 	struct pl_measured *measured; /* NULL: nothing was measured */
