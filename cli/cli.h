@@ -31,6 +31,7 @@ int cli_models(int argc, char **argv);
 int cli_plot(int argc, char **argv);
 int cli_scrub(int argc, char **argv);
 int cli_compare(int argc, char **argv);
+int cli_gen(int argc, char **argv);
 
 /**
  * cli_usage() - print "unsync VERB: message; see 'unsync VERB --help'" on stderr

@@ -31,6 +31,7 @@ static const struct verb verbs[] = {
 	{ "info", cli_info, "what a trace holds and how complete it is" },
 	{ "dump", cli_dump, "print the events of a trace" },
 	{ "scrub", cli_scrub, "make a copy of a trace that can be shared" },
+	{ "gen", cli_gen, "make up a trace, to see what costs grow with" },
 	{ "models", cli_models, "list the models and their options" },
 	{ "replay", cli_replay, "run a trace through models, count and measure" },
 	{ "compare", cli_compare, "tell two results of replay apart" },

@@ -77,9 +77,9 @@ static int label_width(const struct ur_trace *trace)
 
 static void print_head(FILE *out, const struct ur_survey *s)
 {
-	fprintf(out, "%s: %s trace, %u VM%s, %u vCPU%s, %" PRIu64 " events over %s%s\n", s->id,
-		s->mode == UT_MODE_EXACT ? "exact" : "native", s->vms, s->vms == 1 ? "" : "s",
-		s->vcpus, s->vcpus == 1 ? "" : "s", s->events,
+	fprintf(out, "%s: %s%s trace, %u VM%s, %u vCPU%s, %" PRIu64 " events over %s%s\n", s->id,
+		s->n_synthetic ? "synthetic " : "", s->mode == UT_MODE_EXACT ? "exact" : "native",
+		s->vms, s->vms == 1 ? "" : "s", s->vcpus, s->vcpus == 1 ? "" : "s", s->events,
 		show_ns((double)(s->last_ns - s->first_ns)).s, s->complete ? "" : "; INCOMPLETE");
 	if (s->mode != UT_MODE_EXACT)
 		fprintf(out, "native trace: all counts of writes are lower bounds\n");

@@ -272,6 +272,35 @@ static json_t *losses_json(const struct ur_survey *s)
 
 /* ---- traces ---- */
 
+/* "tables=8": the value is a number where it can be one. */
+static void set_parameter(json_t *o, const char *parameter)
+{
+	char *name = strdup(parameter), *value = name ? strchr(name, '=') : NULL;
+	size_t digits;
+
+	if (!value) {
+		out_of_memory = true;
+		free(name);
+		return;
+	}
+	*value++ = '\0';
+	digits = strspn(value, "0123456789");
+	if (digits && digits < 19 && !value[digits])
+		set(o, name, json_integer(strtoll(value, NULL, 10)));
+	else
+		set(o, name, text(value));
+	free(name);
+}
+
+static json_t *synthetic_json(const struct ur_survey *s)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < s->n_synthetic; i++)
+		set_parameter(o, s->synthetic[i]);
+	return o;
+}
+
 static json_t *trace_json(const struct ur_survey *s, const char *id)
 {
 	json_t *o = json_object(), *writes = json_object(), *host = json_object();
@@ -294,6 +323,8 @@ static json_t *trace_json(const struct ur_survey *s, const char *id)
 		set(o, "losses", losses_json(s));
 	set(o, "complete", json_boolean(s->complete));
 	set(o, "kernel", text(s->kernel));
+	if (s->n_synthetic)
+		set(o, "synthetic", synthetic_json(s));
 	set(writes, "trapped", integer(s->writes[UT_HOW_TRAPPED]));
 	set(writes, "window", integer(s->writes[UT_HOW_WINDOW]));
 	set(writes, "walk", integer(s->writes[UT_HOW_WALK]));

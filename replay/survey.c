@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
 #include "replay/survey.h"
 
 #include <errno.h>
@@ -63,6 +64,26 @@ static char *id_of(const char *path)
 	return id;
 }
 
+/* A trace that was made up says so, and how, in lines of the header of their own. */
+static int note_parameters(struct ur_survey *s, const struct ut_header *header)
+{
+	const size_t prefix = strlen(UT_META_SYNTHETIC);
+
+	s->synthetic = calloc(header->n_meta + 1, sizeof(*s->synthetic));
+	if (!s->synthetic)
+		return -1;
+	for (size_t i = 0; i < header->n_meta; i++) {
+		const struct ut_meta *m = &header->meta[i];
+
+		if (strncmp(m->key, UT_META_SYNTHETIC, prefix) != 0)
+			continue;
+		if (asprintf(&s->synthetic[s->n_synthetic], "%s=%s", m->key + prefix, m->value) < 0)
+			return -1;
+		s->n_synthetic++;
+	}
+	return 0;
+}
+
 static int name_it(struct ur_survey *s, const char *path, const struct ut_header *header,
 		   struct ut_error *err)
 {
@@ -75,7 +96,7 @@ static int name_it(struct ur_survey *s, const char *path, const struct ut_header
 	s->kernel = strdup(kernel ? kernel : "");
 	if (s->id)
 		s->title = strdup(title && *title ? title : s->id);
-	if (!s->path || !s->id || !s->title || !s->kernel)
+	if (!s->path || !s->id || !s->title || !s->kernel || note_parameters(s, header))
 		return ut_error_set(err, "%s: out of memory", path);
 	return 0;
 }
@@ -248,5 +269,8 @@ void ur_survey_free(struct ur_survey *s)
 	free(s->id);
 	free(s->title);
 	free(s->kernel);
+	for (size_t i = 0; i < s->n_synthetic; i++)
+		free(s->synthetic[i]);
+	free(s->synthetic);
 	memset(s, 0, sizeof(*s));
 }

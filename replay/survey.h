@@ -20,6 +20,9 @@ struct ur_survey {
 	char *id;	/* file name without folder and .utrace */
 	char *title;	/* the recorded workload, or the id */
 	char *kernel;	/* of the recorded host; empty if the header does not say */
+	/* "tables=8" and so on: what 'unsync gen' was asked for; NULL and 0: a recorded trace. */
+	char **synthetic;
+	size_t n_synthetic;
 	uint64_t xxh64; /* of the whole file */
 	uint64_t bytes;
 	uint32_t mode; /* enum ut_mode */

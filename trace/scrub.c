@@ -15,15 +15,14 @@
  * both stays where it is, as it stands for the first frame of a large page. Tables above the last level
  * have a permutation of their own for each place of an address space, unless they share tables.
  */
-#define _GNU_SOURCE
 #include "trace/scrub.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "trace/beside.h"
 
 #define ENTRIES UT_TABLE_ENTRIES
 #define GROUP 8u
@@ -1048,7 +1047,7 @@ struct job {
 	struct scrub *s;
 	struct ut_reader *reader;
 	struct ut_writer *writer;
-	const char *in;
+	const char *in, *out;
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *ctx;
 	struct ut_error *err;
@@ -1115,6 +1114,8 @@ static bool keep_meta(const struct ut_scrub_options *o, const char *key)
 		if (!strcmp(key, keep[i]))
 			return true;
 	}
+	if (!strncmp(key, UT_META_SYNTHETIC, strlen(UT_META_SYNTHETIC)))
+		return true;
 	return o->keep_texts && !strcmp(key, "workload");
 }
 
@@ -1177,11 +1178,12 @@ static struct scrub *new_scrub(const struct ut_scrub_options *options,
 	return NULL;
 }
 
-static int write_result(struct job *j, const char *path, int fd)
+static int write_result(void *ctx, int fd)
 {
+	struct job *j = ctx;
 	int ret;
 
-	j->writer = open_writer(j, path, fd);
+	j->writer = open_writer(j, j->out, fd);
 	if (!j->writer)
 		return -1;
 	ret = all_blocks(j, scrub_block);
@@ -1191,50 +1193,12 @@ static int write_result(struct job *j, const char *path, int fd)
 	return ret;
 }
 
-/* What a name leads to, if that is a file or nothing yet; NULL: a device, which has no neighbours. */
-static char *place_of(const char *out)
-{
-	struct stat st;
-
-	if (!strcmp(out, "-") || (!stat(out, &st) && !S_ISREG(st.st_mode)))
-		return NULL;
-	return access(out, F_OK) ? strdup(out) : realpath(out, NULL);
-}
-
-/* Beside the place where it shall be, so that nobody ever sees half of it. */
-static int write_beside(struct job *j, const char *out)
-{
-	char *place = place_of(out), *beside = NULL;
-	int fd, ret = -1;
-
-	if (!place)
-		return write_result(j, out, -1);
-	if (asprintf(&beside, "%s.XXXXXX", place) < 0) {
-		free(place);
-		return ut_error_set(j->err, "%s: out of memory", out);
-	}
-	fd = mkostemp(beside, O_CLOEXEC);
-	if (fd < 0) {
-		ut_error_set(j->err, "%s: cannot create: %m", out);
-		goto out;
-	}
-	ret = write_result(j, out, fd);
-	if (!ret && rename(beside, place))
-		ret = ut_error_set(j->err, "%s: cannot create: %m", out);
-	if (ret)
-		unlink(beside);
-out:
-	free(beside);
-	free(place);
-	return ret;
-}
-
 int ut_scrub_file(const char *in, const char *out, const struct ut_scrub_options *options,
 		  struct ut_scrub_report *report,
 		  void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx,
 		  struct ut_error *err)
 {
-	struct job j = { .in = in, .progress = progress, .ctx = ctx, .err = err };
+	struct job j = { .in = in, .out = out, .progress = progress, .ctx = ctx, .err = err };
 	int ret = -1;
 
 	j.s = new_scrub(options, report);
@@ -1253,7 +1217,7 @@ int ut_scrub_file(const char *in, const char *out, const struct ut_scrub_options
 	if (ut_reader_rewind(j.reader, err))
 		goto out;
 	begin_again(j.s);
-	ret = write_beside(&j, out);
+	ret = ut_write_beside(out, write_result, &j, err);
 out:
 	ut_reader_close(j.reader);
 	free_scrub(j.s);

@@ -44,12 +44,15 @@ enum ut_mode {
 /*
  * Facts about the capture: "key=value" lines, UTF-8, keys of [a-z0-9_.]. Keys in use: tool, created,
  * kernel, cpu, kvm (module and parameters), command, options, start_ns, workload, missing (hooks that
- * the host did not allow), scrubbed.
+ * the host did not allow), scrubbed, synthetic.*.
  */
 struct ut_meta {
 	const char *key;
 	const char *value;
 };
+
+/* What the keys of a trace that was made up begin with: one for each parameter of 'unsync gen'. */
+#define UT_META_SYNTHETIC "synthetic."
 
 struct ut_header {
 	uint16_t major, minor;
