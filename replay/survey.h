@@ -16,10 +16,10 @@
 #define UR_MAX_VMS 256
 
 struct ur_survey {
-	char *path;	/* as given */
-	char *id;	/* file name without folder and .utrace */
-	char *title;	/* the recorded workload, or the id */
-	char *kernel;	/* of the recorded host; empty if the header does not say */
+	char *path;   /* as given */
+	char *id;     /* file name without folder and .utrace */
+	char *title;  /* the recorded workload, or the id */
+	char *kernel; /* of the recorded host; empty if the header does not say */
 	/* "tables=8" and so on: what 'unsync gen' was asked for; NULL and 0: a recorded trace. */
 	char **synthetic;
 	size_t n_synthetic;
