@@ -25,8 +25,7 @@
  */
 #include "models/builtin.h"
 #include "models/flood.h"
-
-#include <stdlib.h>
+#include "models/page_list.h"
 
 #define WORDS (UM_ENTRIES / 64)
 #define CR4_RESET_BITS                                                                             \
@@ -36,9 +35,8 @@
 enum { OWN_refreshed, OWN_protected, OWN_kicks };
 
 struct ad {
-	uint32_t *
-		pages; /* ids of those out of sync that hold something, and some that do not any more */
-	uint32_t n, cap;
+	struct um_page_list
+		list;	  /* out of sync and holding something, and some that do not any more */
 	uint32_t flushes; /* of any root */
 	uint32_t
 		emulate; /* prices, ns: an emulated write, letting go, comparing a table, an entry */
@@ -61,7 +59,7 @@ struct ad_frame {
 };
 
 struct ad_page {
-	uint32_t place;	  /* in ad.pages, plus 1; 0: not in it */
+	struct um_listed listed;
 	uint32_t flushes; /* of it as a root */
 	struct um_page_flood flood;
 };
@@ -136,7 +134,7 @@ static int create(struct um_mmu *mmu)
 
 static void destroy(struct um_mmu *mmu)
 {
-	free(((struct ad *)mmu->state)->pages);
+	um_page_list_free(&((struct ad *)mmu->state)->list);
 }
 
 static uint32_t page_cost(const struct um_mmu *mmu, const struct um_page *page)
@@ -171,8 +169,8 @@ static bool holds_stale(struct um_mmu *mmu, const struct um_page *top)
 {
 	const struct ad *s = mmu->state;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct um_page *page = um_page_by_id(mmu, s->pages[i]);
+	for (uint32_t i = 0; i < s->list.n; i++) {
+		const struct um_page *page = um_page_list_at(mmu, &s->list, i);
 
 		if (page->present && leads_to(mmu, top, page))
 			return true;
@@ -190,7 +188,7 @@ static bool must_intercept(struct um_mmu *mmu, const struct um_vcpu *vcpu)
 
 	if (!s->lazy_invlpg)
 		return true;
-	if (!s->n || !vcpu->root)
+	if (!s->list.n || !vcpu->root)
 		return false;
 	return (vcpu->cr4 & UT_CR4_PCIDE) || holds_stale(mmu, vcpu->root);
 }
@@ -226,38 +224,15 @@ static void spread(struct um_mmu *mmu, const struct um_vcpu *here)
 static void list_add(struct um_mmu *mmu, struct um_page *page)
 {
 	struct ad *s = mmu->state;
-	struct ad_page *p = page->priv;
 
-	if (p->place)
-		return;
-	if (s->n == s->cap) {
-		uint32_t cap = s->cap ? s->cap * 2 : 64;
-		uint32_t *more = realloc(s->pages, cap * sizeof(*more));
-
-		if (!more) {
-			um_fail(mmu, "out of memory for the list of tables out of sync");
-			return;
-		}
-		um_bookkeeping(mmu, (int64_t)((cap - s->cap) * sizeof(*more)));
-		s->pages = more;
-		s->cap = cap;
-	}
-	s->pages[s->n++] = page->id;
-	p->place = s->n;
+	um_bookkeeping(mmu, (int64_t)um_page_list_add(mmu, &s->list, page));
 }
 
 static void list_remove(struct um_mmu *mmu, struct um_page *page)
 {
 	struct ad *s = mmu->state;
-	struct ad_page *p = page->priv;
-	struct um_page *last;
 
-	if (!p->place)
-		return;
-	last = um_page_by_id(mmu, s->pages[--s->n]);
-	s->pages[p->place - 1] = last->id;
-	((struct ad_page *)last->priv)->place = p->place;
-	p->place = 0;
+	um_page_list_remove(mmu, &s->list, page);
 }
 
 static void page_zapping(struct um_mmu *mmu, struct um_page *page)
@@ -521,12 +496,12 @@ static void refresh_below(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_pa
 	const struct ad *s = mmu->state;
 
 	/* Backwards: one that leaves the list is replaced by the last. */
-	for (uint32_t i = s->n; i-- > 0;) {
+	for (uint32_t i = s->list.n; i-- > 0;) {
 		struct um_page *page;
 
-		if (i >= s->n)
+		if (i >= s->list.n)
 			continue;
-		page = um_page_by_id(mmu, s->pages[i]);
+		page = um_page_list_at(mmu, &s->list, i);
 		if (!page->present)
 			list_remove(mmu, page);
 		else if (leads_to(mmu, top, page))
@@ -568,7 +543,7 @@ static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fram
 	if (!match || match->gone)
 		return;
 	((struct ad_page *)match->priv)->flood.writes = 0;
-	if (!s->n || s->entering)
+	if (!s->list.n || s->entering)
 		return;
 	um_resync_begin(mmu, UM_CAUSE_link);
 	refresh_below(mmu, vcpu, match);
@@ -583,7 +558,7 @@ static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 	(void)parent;
 	(void)index;
 	(void)child;
-	if (s->n)
+	if (s->list.n)
 		spread(mmu, vcpu);
 }
 

@@ -14,20 +14,18 @@
  * An entry that is synced for one vCPU's flush is in step for all: early is always allowed.
  */
 #include "models/builtin.h"
-
-#include <stdlib.h>
+#include "models/page_list.h"
 
 #define WORDS (UM_ENTRIES / 64)
 
 struct ideal {
 	bool refill;
-	uint32_t *pages; /* ids of those with written entries, in no order */
-	uint32_t n, cap;
+	struct um_page_list list; /* with written entries */
 };
 
 struct ideal_page {
+	struct um_listed listed;
 	uint64_t written[WORDS]; /* entries whose guest entry changed while they were present */
-	uint32_t place;		 /* in ideal.pages, plus 1; 0: not in it */
 };
 
 static const struct um_option options[] = { { .name = "refill",
@@ -47,46 +45,10 @@ static int create(struct um_mmu *mmu)
 
 static void destroy(struct um_mmu *mmu)
 {
-	free(((struct ideal *)mmu->state)->pages);
+	um_page_list_free(&((struct ideal *)mmu->state)->list);
 }
 
 /* ---- which entries were written ---- */
-
-static void list_add(struct um_mmu *mmu, struct um_page *page)
-{
-	struct ideal *s = mmu->state;
-	struct ideal_page *p = page->priv;
-
-	if (p->place)
-		return;
-	if (s->n == s->cap) {
-		uint32_t cap = s->cap ? s->cap * 2 : 64;
-		uint32_t *more = realloc(s->pages, cap * sizeof(*more));
-
-		if (!more) {
-			um_fail(mmu, "out of memory for the list of written tables");
-			return;
-		}
-		s->pages = more;
-		s->cap = cap;
-	}
-	s->pages[s->n++] = page->id;
-	p->place = s->n;
-}
-
-static void list_remove(struct um_mmu *mmu, struct um_page *page)
-{
-	struct ideal *s = mmu->state;
-	struct ideal_page *p = page->priv;
-	struct um_page *last;
-
-	if (!p->place)
-		return;
-	last = um_page_by_id(mmu, s->pages[--s->n]);
-	s->pages[p->place - 1] = last->id;
-	((struct ideal_page *)last->priv)->place = p->place;
-	p->place = 0;
-}
 
 /* Is there a written entry on a way down to a page? Then that way may lead where the guest's does not. */
 static bool doubtful(const struct um_mmu *mmu, const struct um_page *page)
@@ -111,7 +73,7 @@ static bool doubtful(const struct um_mmu *mmu, const struct um_page *page)
 static void table_changed(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 			  const struct ut_write *w)
 {
-	const struct ideal *s = mmu->state;
+	struct ideal *s = mmu->state;
 
 	for (struct um_page *page = frame->pages; page; page = page->next_of_gfn) {
 		struct ideal_page *p = page->priv;
@@ -131,7 +93,7 @@ static void table_changed(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fr
 			if (!(page->spt[i] & UM_SPTE_P))
 				continue;
 			p->written[i / 64] |= 1ull << (i & 63);
-			list_add(mmu, page);
+			um_page_list_add(mmu, &s->list, page);
 		}
 	}
 }
@@ -156,17 +118,20 @@ static void page_linked(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_page
 
 static void page_zapping(struct um_mmu *mmu, struct um_page *page)
 {
-	list_remove(mmu, page);
+	struct ideal *s = mmu->state;
+
+	um_page_list_remove(mmu, &s->list, page);
 }
 
 /* ---- syncing ---- */
 
 static void sync_written(struct um_mmu *mmu, struct um_page *page)
 {
+	struct ideal *s = mmu->state;
 	struct ideal_page *p = page->priv;
 	bool changed = false;
 
-	list_remove(mmu, page);
+	um_page_list_remove(mmu, &s->list, page);
 	for (unsigned int w = 0; w < WORDS; w++) {
 		while (p->written[w]) {
 			unsigned int bit = (unsigned int)__builtin_ctzll(p->written[w]);
@@ -184,8 +149,8 @@ static void sync_all(struct um_mmu *mmu, enum um_cause cause)
 	struct ideal *s = mmu->state;
 
 	um_resync_begin(mmu, cause);
-	while (s->n)
-		sync_written(mmu, um_page_by_id(mmu, s->pages[s->n - 1]));
+	while (s->list.n)
+		sync_written(mmu, um_page_list_at(mmu, &s->list, s->list.n - 1));
 	um_resync_end(mmu);
 	mmu->count[UM_flush_local]++;
 }
@@ -227,8 +192,8 @@ static void sync_index(struct um_mmu *mmu, uint64_t gva)
 	const struct ideal *s = mmu->state;
 	unsigned int index = um_index(gva, 1);
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		struct um_page *page = um_page_by_id(mmu, s->pages[i]);
+	for (uint32_t i = 0; i < s->list.n; i++) {
+		struct um_page *page = um_page_list_at(mmu, &s->list, i);
 
 		if (ut_role_level(page->role) == 1)
 			sync_one(mmu, page, index);
@@ -244,8 +209,8 @@ static void sync_uppers(struct um_mmu *mmu)
 	const struct ideal *s = mmu->state;
 
 	/* Backwards: a page that is done is replaced by the last. */
-	for (uint32_t i = s->n; i-- > 0;) {
-		struct um_page *page = um_page_by_id(mmu, s->pages[i]);
+	for (uint32_t i = s->list.n; i-- > 0;) {
+		struct um_page *page = um_page_list_at(mmu, &s->list, i);
 
 		if (ut_role_level(page->role) > 1)
 			sync_written(mmu, page);
@@ -276,12 +241,12 @@ static void page_wanted(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_fram
 	(void)vcpu;
 	(void)frame;
 	(void)role;
-	if (!match || !s->n)
+	if (!match || !s->list.n)
 		return;
 	um_resync_begin(mmu, UM_CAUSE_link);
 	/* Backwards: a page that is done is replaced by the last. */
-	for (uint32_t i = s->n; i-- > 0;) {
-		struct um_page *page = um_page_by_id(mmu, s->pages[i]);
+	for (uint32_t i = s->list.n; i-- > 0;) {
+		struct um_page *page = um_page_list_at(mmu, &s->list, i);
 
 		if (below(mmu, page, match))
 			sync_written(mmu, page);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "models/marks.h"
+
 static void drop(struct um_prev_root *prev)
 {
 	if (prev->root)
@@ -70,6 +72,17 @@ static bool has_pcid(const struct um_prev_root *prev, uint64_t pcid)
 void um_roots_drop_pcid(struct um_vcpu *vcpu, uint64_t pcid)
 {
 	um_roots_drop(vcpu, has_pcid, pcid);
+}
+
+static bool is_dirty(const struct um_prev_root *prev, uint64_t unused)
+{
+	(void)unused;
+	return um_marks_dirty(prev->root);
+}
+
+void um_roots_drop_dirty(struct um_vcpu *vcpu)
+{
+	um_roots_drop(vcpu, is_dirty, 0);
 }
 
 void um_roots_forget(struct um_mmu *mmu, const struct um_page *page)

@@ -55,6 +55,11 @@ void um_roots_drop(struct um_vcpu *vcpu, bool (*which)(const struct um_prev_root
 void um_roots_drop_pcid(struct um_vcpu *vcpu, uint64_t pcid);
 
 /**
+ * um_roots_drop_dirty() - forget those that something out of sync is marked in (see marks.h)
+ */
+void um_roots_drop_dirty(struct um_vcpu *vcpu);
+
+/**
  * um_roots_forget() - a page goes: no vCPU may remember it
  *
  * For the model's page_zapping().

@@ -329,17 +329,11 @@ static void reset_context(struct um_mmu *mmu, struct um_vcpu *vcpu, enum um_caus
 	mmu->count[UM_flush_local]++;
 }
 
-static bool is_dirty(const struct um_prev_root *prev, uint64_t unused)
-{
-	(void)unused;
-	return um_marks_dirty(prev->root);
-}
-
 /* "Flush the guest": sync the current root, drop the previous ones that are dirty. */
 static void flush_guest(struct um_mmu *mmu, struct um_vcpu *vcpu, enum um_cause cause)
 {
 	sync_root(mmu, vcpu->root, cause);
-	um_roots_drop(vcpu, is_dirty, 0);
+	um_roots_drop_dirty(vcpu);
 	mmu->count[UM_flush_local]++;
 }
 
