@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/predict.h"
@@ -404,14 +405,23 @@ static int report_violations(const struct ur_trace *trace)
 	return ret;
 }
 
+/* What a measured replay measures with; all NULL if it only counts. */
+struct instruments {
+	const struct ur_clock *clock;
+	struct ur_floor *floor;
+	const struct ur_hardware *hardware;
+};
+
 /* Return: EXIT_FAILED also if only one model failed; then there are results nevertheless. */
 static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
-		      const struct ur_clock *clock)
+		      const struct instruments *with)
 {
 	struct ur_plan plan = { .specs = rq->specs,
 				.n_specs = rq->n_specs,
 				.passes = (unsigned int)rq->passes,
-				.clock = clock,
+				.clock = with->clock,
+				.floor = with->floor,
+				.hardware = with->hardware,
 				.verify = rq->verify,
 				.mismatches = rq->mismatches,
 				.progress = progress,
@@ -425,11 +435,11 @@ static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
 	if (make_id_unique(traces, i))
 		return cli_fail("out of memory");
 	for (size_t k = 0; k < traces[i]->warnings.n; k++)
-		cli_warn("%s", traces[i]->warnings.text[k]);
+		cli_warn("%s", traces[i]->warnings.of[k].line);
 	ret = report_failures(traces[i]);
 	if (report_violations(traces[i]))
 		ret = EXIT_FAILED;
-	if (print_table(rq, traces[i], i == 0, clock))
+	if (print_table(rq, traces[i], i == 0, with->clock))
 		return cli_fail("out of memory");
 	return ret;
 }
@@ -442,7 +452,7 @@ static int write_results(const struct request *rq, const struct ur_context *cont
 	int ret = EXIT_OK;
 
 	for (size_t i = 0; wants_table(rq) && i < context->notes.n; i++)
-		printf("note: %s\n", context->notes.text[i]);
+		printf("note: %s\n", context->notes.of[i].line);
 	if (rq->output || rq->format == FORMAT_JSON) {
 		json = ur_results_json(context, traces, rq->n_files);
 		if (!json)
@@ -460,43 +470,70 @@ static int write_results(const struct request *rq, const struct ur_context *cont
 	return ret;
 }
 
-static void gather_context(struct ur_context *context, struct ur_clock *clock)
+static double load_now(void)
 {
-	if (getloadavg(&context->load, 1) != 1)
-		context->load = -1;
+	double load;
+
+	return getloadavg(&load, 1) == 1 ? load : -1;
+}
+
+/* Not having the floor or the processor's counters is no failure: results say what is not there. */
+static void set_up(struct instruments *with, struct ur_context *context, struct ur_clock *clock,
+		   struct ur_hardware *hardware)
+{
+	context->load = (struct ur_load){ .before = load_now(),
+					  .cores = (double)sysconf(_SC_NPROCESSORS_ONLN) };
 	ur_clock_init(clock);
-	context->clock = clock;
-	ur_context_note(context);
+	ur_hardware_open(hardware, NULL);
+	with->clock = context->clock = clock;
+	with->hardware = context->hardware = hardware;
+	with->floor = ur_floor_create(clock);
+	context->floor = with->floor;
+	if (!with->floor)
+		ur_warn(&context->notes, NULL,
+			"no memory to measure what reading tables takes at least");
+}
+
+static int replay_all(struct request *rq, struct ur_trace **traces, const char *command)
+{
+	struct ur_context context = { .command = command };
+	struct ur_hardware hardware = { 0 };
+	struct instruments with = { 0 };
+	struct ur_clock clock;
+	int ret = EXIT_OK, status = EXIT_OK;
+
+	if (rq->passes)
+		set_up(&with, &context, &clock, &hardware);
+	for (size_t i = 0; i < rq->n_files && (!i || traces[i - 1]); i++) {
+		ret = replay_one(rq, traces, i, &with);
+		if (ret)
+			status = ret;
+	}
+	if (traces[rq->n_files - 1]) {
+		context.load.after = load_now();
+		ur_context_note(&context, traces, rq->n_files);
+		ret = write_results(rq, &context, traces);
+	}
+	ur_hardware_close(&hardware);
+	ur_floor_free(with.floor);
+	ur_warnings_free(&context.notes);
+	return ret ? ret : status;
 }
 
 static int run(struct request *rq, const char *command)
 {
-	struct ur_context context = { .command = command };
 	struct ur_trace **traces = calloc(rq->n_files, sizeof(struct ur_trace *));
-	struct ur_clock clock;
-	int ret, status = EXIT_OK;
+	int ret;
 
 	if (!traces)
 		return cli_fail("out of memory");
 	ret = check_files(rq);
-	if (ret)
-		goto out;
-	if (rq->passes)
-		gather_context(&context, &clock);
-	for (size_t i = 0; i < rq->n_files; i++) {
-		ret = replay_one(rq, traces, i, context.clock);
-		if (ret)
-			status = ret;
-		if (!traces[i])
-			goto out;
-	}
-	ret = write_results(rq, &context, traces);
-out:
+	if (!ret)
+		ret = replay_all(rq, traces, command);
 	for (size_t i = 0; i < rq->n_files; i++)
 		ur_trace_free(traces[i]);
 	free(traces);
-	ur_warnings_free(&context.notes);
-	return ret ? ret : status;
+	return ret;
 }
 
 /* What to type to do it again. Arguments with anything unusual in them are quoted. */

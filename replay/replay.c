@@ -7,35 +7,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "replay/order.h"
 
-/*
- * A pass shorter than this says little: one timer interrupt with its cache misses costs some
- * microseconds, a percent of it.
- */
-#define SHORT_NS 1e6
+#define NULL_MODEL "null"
+
+/* Sees which tables a model syncs, to find out how many different ones it does in a block. */
+struct visitor {
+	struct seat *seat;
+	uint32_t *seen; /* by number of the page: the block in which it was synced last, from 1 */
+	uint32_t cap;
+};
 
 /* One model during one pass: its instances and where its time line stands. */
 struct seat {
 	struct ur_run *run;
 	struct um_mmu *mmu[UR_MAX_VMS]; /* NULL for VMs that the trace has not */
 	uint64_t ticks;			/* spent so far, the clock's own cost taken off */
+	struct ur_hardware_sum counted; /* by the processor, so far */
+	/* Warm-up. */
+	struct visitor *visitor; /* for each VM; NULL in other passes */
+	struct ur_visit visit;	 /* of the block in hand */
+	uint32_t block;		 /* its number, from 1 */
 	/* Counted pass. */
-	struct ur_resyncs *resyncs;  /* the run's, for the observer */
 	uint32_t unsync[UR_MAX_VMS]; /* gauge of each VM */
 	uint64_t gauge;		     /* their sum */
 	unsigned int bin;
 	uint64_t exits, tables;		      /* at the beginning of this bin */
 	struct ur_truth *truth[UR_MAX_VMS];   /* NULL: nothing to hold it against */
 	struct ur_oracle *oracle[UR_MAX_VMS]; /* NULL: not verified */
-};
-
-/* Events of a block that lie in one bin of the time line. Worked out before the clock runs. */
-struct stretch {
-	size_t end; /* the first event behind it */
-	unsigned int bin;
-	size_t samples; /* resyncs timed when it was over */
 };
 
 /* One replay of one trace. */
@@ -45,10 +46,9 @@ struct session {
 	struct ut_reader *reader;
 	struct ur_order *order; /* of the pass under way */
 	struct ur_trace *trace;
-	struct seat *seats;	   /* one for each run */
-	uint64_t done, work;	   /* events fed to models: so far, in all passes */
-	struct stretch *stretches; /* of the block in hand, if it is timed */
-	size_t n_stretches, cap_stretches;
+	struct seat *seats;  /* one for each run */
+	uint64_t done, work; /* events fed to models: so far, in all passes */
+	struct ur_stretches stretches;
 };
 
 static void fail_run(struct ur_run *run, const char *fmt, ...)
@@ -72,37 +72,55 @@ uint64_t ur_exits(const uint64_t *counters)
 	return sum;
 }
 
+struct ur_resyncs ur_resyncs_of(const struct ur_run *run)
+{
+	struct ur_resyncs sum = { 0 };
+
+	for (unsigned int i = 0; i < UM_CAUSE_END; i++) {
+		sum.count += run->resyncs[i].count;
+		sum.tables += run->resyncs[i].tables;
+		sum.compared += run->resyncs[i].compared;
+		sum.changed += run->resyncs[i].changed;
+	}
+	return sum;
+}
+
+const struct ur_run *ur_null_run(const struct ur_trace *trace)
+{
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		if (!strcmp(trace->runs[i].spec->model->name, NULL_MODEL) &&
+		    !trace->runs[i].failed[0])
+			return &trace->runs[i];
+	}
+	return NULL;
+}
+
 /* ---- what the observers do ---- */
 
-static void count_resync(void *ctx, const struct um_resync *r)
+static void add_resync(struct ur_resyncs *c, const struct um_resync *r)
 {
-	struct seat *seat = ctx;
-	struct ur_resyncs *c = &seat->resyncs[r->cause];
-
 	c->count++;
 	c->tables += r->tables;
 	c->compared += r->compared;
 	c->changed += r->changed;
 }
 
+static void count_resync(void *ctx, const struct um_resync *r)
+{
+	struct ur_run *run = ctx;
+
+	add_resync(&run->resyncs[r->cause], r);
+	if (r->tables)
+		add_resync(&run->synced, r);
+}
+
 /* Runs inside the model's total time, so it only notes; the histograms come after the block. */
 static void time_resync(void *ctx, const struct um_resync *r)
 {
 	struct ur_run *run = ctx;
-	struct ur_measured *m = run->measured;
 
-	if (m->n_samples == m->cap_samples) {
-		size_t cap = m->cap_samples ? 2 * m->cap_samples : 4096;
-		struct ur_sample *grown = realloc(m->samples, cap * sizeof(*grown));
-
-		if (!grown) {
-			fail_run(run, "out of memory");
-			return;
-		}
-		m->samples = grown;
-		m->cap_samples = cap;
-	}
-	m->samples[m->n_samples++] = (struct ur_sample){ .ticks = r->ticks, .cause = r->cause };
+	if (ur_measured_sample(run->measured, r))
+		fail_run(run, "out of memory");
 }
 
 /* ---- instances ---- */
@@ -126,6 +144,14 @@ static int keep_options(struct ur_run *run, const struct um_mmu *mmu)
 	return 0;
 }
 
+static void free_visitors(struct seat *seat)
+{
+	for (unsigned int vm = 0; seat->visitor && vm < UR_MAX_VMS; vm++)
+		free(seat->visitor[vm].seen);
+	free(seat->visitor);
+	seat->visitor = NULL;
+}
+
 static void stand_up(struct seat *seat)
 {
 	for (unsigned int vm = 0; vm < UR_MAX_VMS; vm++) {
@@ -140,6 +166,7 @@ static void stand_up(struct seat *seat)
 			um_mmu_destroy(seat->mmu[vm]);
 		seat->mmu[vm] = NULL;
 	}
+	free_visitors(seat);
 }
 
 /* Fresh instances, so that every pass begins from the same state. Outside the clock. */
@@ -149,7 +176,6 @@ static void sit_down(struct session *s, struct seat *seat, struct ur_run *run, b
 
 	memset(seat, 0, sizeof(*seat));
 	seat->run = run;
-	seat->resyncs = run->resyncs;
 	for (unsigned int vm = 0; vm < UR_MAX_VMS && !run->failed[0]; vm++) {
 		if (!survey->vm[vm])
 			continue;
@@ -161,7 +187,7 @@ static void sit_down(struct session *s, struct seat *seat, struct ur_run *run, b
 		} else if (timed) {
 			um_mmu_observe(seat->mmu[vm], s->plan->clock->read, time_resync, run);
 		} else {
-			um_mmu_observe(seat->mmu[vm], NULL, count_resync, seat);
+			um_mmu_observe(seat->mmu[vm], NULL, count_resync, run);
 			if (!run->options && keep_options(run, seat->mmu[vm]))
 				fail_run(run, "out of memory");
 			if (run->has_agreement)
@@ -277,88 +303,110 @@ static void end_counting(struct seat *seat)
 		run->own[i] = sum_own(seat, i);
 }
 
+/* ---- the warm-up: which tables are synced ---- */
+
+static int make_room(struct visitor *v, uint32_t id)
+{
+	uint32_t cap = v->cap ? v->cap : 1024;
+	uint32_t *grown;
+
+	while (cap <= id)
+		cap *= 2;
+	grown = realloc(v->seen, cap * sizeof(*grown));
+	if (!grown)
+		return -1;
+	memset(grown + v->cap, 0, (cap - v->cap) * sizeof(*grown));
+	v->seen = grown;
+	v->cap = cap;
+	return 0;
+}
+
+static void see_table(void *ctx, enum um_happening what, const struct um_page *page)
+{
+	struct visitor *v = ctx;
+	struct seat *seat = v->seat;
+
+	if (what != UM_GETS_SYNCED && what != UM_IS_REFRESHED)
+		return;
+	if (page->id >= v->cap && make_room(v, page->id)) {
+		fail_run(seat->run, "out of memory");
+		return;
+	}
+	seat->visit.syncs++;
+	seat->visit.tables += v->seen[page->id] != seat->block;
+	v->seen[page->id] = seat->block;
+}
+
+static void watch_tables(struct seat *seat)
+{
+	if (seat->run->failed[0])
+		return;
+	seat->visitor = calloc(UR_MAX_VMS, sizeof(*seat->visitor));
+	if (!seat->visitor) {
+		fail_run(seat->run, "out of memory");
+		stand_up(seat);
+		return;
+	}
+	for (unsigned int vm = 0; vm < UR_MAX_VMS; vm++) {
+		seat->visitor[vm].seat = seat;
+		if (seat->mmu[vm])
+			um_mmu_watch(seat->mmu[vm], see_table, &seat->visitor[vm]);
+	}
+}
+
+static void end_visit(struct seat *seat)
+{
+	if (seat->visit.syncs && ur_measured_visit(seat->run->measured, seat->visit))
+		fail_run(seat->run, "out of memory");
+	seat->visit = (struct ur_visit){ 0 };
+}
+
 /* ---- the measured passes ---- */
 
-static int add_stretch(struct session *s, unsigned int bin)
-{
-	if (s->n_stretches == s->cap_stretches) {
-		size_t cap = s->cap_stretches ? 2 * s->cap_stretches : 256;
-		struct stretch *grown = realloc(s->stretches, cap * sizeof(*grown));
-
-		if (!grown)
-			return -1;
-		s->stretches = grown;
-		s->cap_stretches = cap;
-	}
-	s->stretches[s->n_stretches++] = (struct stretch){ .bin = bin };
-	return 0;
-}
-
-/* The bins are the same for all models of a trace. */
-static int split_block(struct session *s, const struct ut_block *block)
-{
-	s->n_stretches = 0;
-	for (size_t i = 0; i < block->n; i++) {
-		unsigned int bin =
-			ur_timeline_bin(&s->trace->runs[0].timeline, block->events[i].time);
-
-		if ((!s->n_stretches || s->stretches[s->n_stretches - 1].bin != bin) &&
-		    add_stretch(s, bin))
-			return -1;
-		s->stretches[s->n_stretches - 1].end = i + 1;
-	}
-	return 0;
-}
-
-/* The time of each resync goes to its pass, its cause, and its bin of the time line. */
-static void keep_samples(struct session *s, struct ur_measured *m, unsigned int pass)
+static uint64_t work_block(struct session *s, struct seat *seat, const struct ut_block *block)
 {
 	const struct ur_clock *clock = s->plan->clock;
-	double *bins = m->bin_ns + (size_t)pass * UR_MAX_BINS;
-	size_t at = 0;
+	uint64_t start = clock->read();
+	size_t i = 0;
 
-	for (size_t i = 0; i < m->n_samples; i++) {
-		const struct ur_sample *sample = &m->samples[i];
-		uint64_t net = ur_clock_net(clock, sample->ticks);
-		/* Not rounded, and below 0 if need be: over many, such errors cancel out. */
-		double exact = (double)(int64_t)sample->ticks - clock->overhead_ticks;
+	for (size_t k = 0; k < s->stretches.n; k++) {
+		for (; i < s->stretches.of[k].end; i++) {
+			const struct ut_event *e = &block->events[i];
 
-		while (s->stretches[at].samples <= i)
-			at++;
-		ur_hist_add(&m->resync, net);
-		ur_hist_add(&m->by_cause[sample->cause], net);
-		m->ticks[sample->cause] += exact;
-		m->resync_ns[pass] += exact * clock->ns_per_tick;
-		bins[s->stretches[at].bin] += exact * clock->ns_per_tick;
+			if (e->vm != UT_NO_VM)
+				um_mmu_event(seat->mmu[e->vm], e);
+		}
+		s->stretches.of[k].samples = seat->run->measured->n_samples;
 	}
+	return clock->read() - start;
 }
 
 static void time_block(struct session *s, struct seat *seat, const struct ut_block *block,
 		       unsigned int pass)
 {
 	const struct ur_clock *clock = s->plan->clock;
+	const struct ur_hardware *hw = s->plan->hardware;
 	struct ur_measured *m = seat->run->measured;
-	uint64_t start, ticks;
+	struct ur_hardware_sum before, after;
+	uint64_t ticks;
 	double own;
-	size_t i = 0;
 
 	m->n_samples = 0;
-	start = clock->read();
-	for (size_t k = 0; k < s->n_stretches; k++) {
-		for (; i < s->stretches[k].end; i++) {
-			const struct ut_event *e = &block->events[i];
-
-			if (e->vm != UT_NO_VM)
-				um_mmu_event(seat->mmu[e->vm], e);
-		}
-		s->stretches[k].samples = m->n_samples;
+	seat->block++;
+	if (m->hardware)
+		ur_hardware_read(hw, &before);
+	ticks = work_block(s, seat, block);
+	if (m->hardware) {
+		ur_hardware_read(hw, &after);
+		ur_hardware_add(&seat->counted, &before, &after);
 	}
-	ticks = clock->read() - start;
 	/* Each timed resync read the clock twice within this time, and the block once. */
 	own = clock->overhead_ticks * (2 * (double)m->n_samples + 1);
 	seat->ticks += (double)ticks > own ? ticks - (uint64_t)own : 0;
 	if (pass >= UR_WARMUP)
-		keep_samples(s, m, pass - UR_WARMUP);
+		ur_measured_block(m, &s->stretches, clock, pass - UR_WARMUP);
+	else
+		end_visit(seat);
 }
 
 static bool counts_same(struct ur_run *run, const char *name, uint64_t counted, uint64_t now,
@@ -389,50 +437,15 @@ static void end_measuring(struct session *s, struct seat *seat, unsigned int pas
 	}
 	if (pass < UR_WARMUP)
 		return;
-	run->measured->total_ns[pass - UR_WARMUP] =
-		(double)seat->ticks * s->plan->clock->ns_per_tick;
+	pass -= UR_WARMUP;
+	run->measured->total_ns[pass] = (double)seat->ticks * s->plan->clock->ns_per_tick;
 	/* A sum of next to nothing may have come out below it. */
-	if (run->measured->resync_ns[pass - UR_WARMUP] < 0)
-		run->measured->resync_ns[pass - UR_WARMUP] = 0;
-}
-
-static struct ur_measured *new_measured(unsigned int passes)
-{
-	struct ur_measured *m = calloc(1, sizeof(*m));
-
-	if (!m)
-		return NULL;
-	m->passes = passes;
-	m->total_ns = calloc(passes, sizeof(*m->total_ns));
-	m->resync_ns = calloc(passes, sizeof(*m->resync_ns));
-	m->bin_ns = calloc((size_t)passes * UR_MAX_BINS, sizeof(*m->bin_ns));
-	if (m->total_ns && m->resync_ns && m->bin_ns)
-		return m;
-	free(m->total_ns);
-	free(m->resync_ns);
-	free(m->bin_ns);
-	free(m);
-	return NULL;
-}
-
-static void free_measured(struct ur_measured *m)
-{
-	if (!m)
-		return;
-	free(m->total_ns);
-	free(m->resync_ns);
-	free(m->bin_ns);
-	free(m->samples);
-	free(m);
-}
-
-double *ur_rates(const struct ur_measured *m, uint64_t events)
-{
-	double *rate = calloc(m->passes, sizeof(*rate));
-
-	for (unsigned int p = 0; rate && p < m->passes; p++)
-		rate[p] = m->total_ns[p] > 0 ? (double)events * 1e9 / m->total_ns[p] : 0;
-	return rate;
+	if (run->measured->resync_ns[pass] < 0)
+		run->measured->resync_ns[pass] = 0;
+	if (run->measured->table_ns[pass] < 0)
+		run->measured->table_ns[pass] = 0;
+	if (run->measured->hardware)
+		run->measured->hardware[pass] = seat->counted;
 }
 
 /* ---- passes ---- */
@@ -466,7 +479,7 @@ static int feed_block(struct session *s, const struct ut_block *block, bool time
 {
 	size_t n = s->trace->n_runs;
 
-	if (timed && split_block(s, block))
+	if (timed && ur_stretches_of(&s->stretches, &s->trace->runs[0].timeline, block))
 		return ut_error_set(err, "%s: out of memory", s->path);
 	/* Another one begins in each pass, so that none always finds the caches of one other. */
 	for (size_t i = 0; i < n; i++) {
@@ -515,6 +528,8 @@ static int run_pass(struct session *s, bool timed, unsigned int pass, struct ut_
 		return -1;
 	for (size_t i = 0; i < s->trace->n_runs; i++)
 		sit_down(s, &s->seats[i], &s->trace->runs[i], timed);
+	for (size_t i = 0; timed && pass < UR_WARMUP && i < s->trace->n_runs; i++)
+		watch_tables(&s->seats[i]);
 	s->order = ur_order_create();
 	ret = s->order ? feed_blocks(s, timed, pass, err)
 		       : ut_error_set(err, "%s: out of memory", s->path);
@@ -533,68 +548,77 @@ static int run_pass(struct session *s, bool timed, unsigned int pass, struct ut_
 	return ret;
 }
 
-static void note_if_short(struct session *s)
+static double time_of(clockid_t id)
 {
-	double longest = 0;
+	struct timespec ts;
 
-	for (size_t i = 0; i < s->trace->n_runs; i++) {
-		const struct ur_run *run = &s->trace->runs[i];
-
-		for (unsigned int p = 0; run->measured && p < run->measured->passes; p++) {
-			if (run->measured->total_ns[p] > longest)
-				longest = run->measured->total_ns[p];
-		}
-	}
-	if (longest < SHORT_NS)
-		ur_warn(&s->trace->notes,
-			"%s: too short to measure: the longest pass took %.0f us; times mean "
-			"little",
-			s->path, longest / 1000);
+	clock_gettime(id, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
-/* Percentiles of what is as short as the clock's own step are rough, sums are not. */
-static void note_if_fine(struct session *s)
+static int measure_floor(struct session *s, unsigned int pass, struct ut_error *err)
 {
-	const struct ur_clock *clock = s->plan->clock;
+	struct ur_trace *trace = s->trace;
 
-	for (size_t i = 0; i < s->trace->n_runs; i++) {
-		const struct ur_run *run = &s->trace->runs[i];
-		uint64_t p50;
-
-		if (run->failed[0] || !run->measured->resync.n)
-			continue;
-		p50 = ur_hist_quantile(&run->measured->resync, 0.5);
-		if ((double)p50 < 4 * clock->resolution_ticks)
-			ur_warn(&s->trace->notes,
-				"%s: %s: a resync takes about as long as the clock's step of %.0f "
-				"ns; "
-				"percentiles are rough, sums are not",
-				s->path, run->spec->label,
-				clock->resolution_ticks * clock->ns_per_tick);
+	ur_floor_round(s->plan->floor, trace->passes.floor_ns + (size_t)pass * UR_FLOOR_LEVELS);
+	for (size_t i = 0; i < trace->n_runs; i++) {
+		if (ur_measure_floor(trace->runs[i].measured, s->plan->floor, pass))
+			return ut_error_set(err, "%s: out of memory", s->path);
 	}
+	return 0;
+}
+
+/* A pass that counts, and beside it what tells how far it is to be believed. */
+static int measure_pass(struct session *s, unsigned int pass, struct ut_error *err)
+{
+	struct ur_passes *to = &s->trace->passes;
+	double wall = time_of(CLOCK_MONOTONIC), cpu = time_of(CLOCK_THREAD_CPUTIME_ID);
+
+	if (run_pass(s, true, UR_WARMUP + pass, err))
+		return -1;
+	to->wall_ns[pass] = time_of(CLOCK_MONOTONIC) - wall;
+	to->cpu_ns[pass] = time_of(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	return to->floor_ns ? measure_floor(s, pass, err) : 0;
+}
+
+static int make_passes(struct session *s, struct ut_error *err)
+{
+	struct ur_passes *p = &s->trace->passes;
+
+	p->n = s->plan->passes;
+	p->wall_ns = calloc(p->n, sizeof(*p->wall_ns));
+	p->cpu_ns = calloc(p->n, sizeof(*p->cpu_ns));
+	if (s->plan->floor)
+		p->floor_ns = calloc((size_t)p->n * UR_FLOOR_LEVELS, sizeof(*p->floor_ns));
+	for (size_t i = 0; i < s->trace->n_runs; i++) {
+		s->trace->runs[i].measured =
+			ur_measured_new(p->n, s->plan->hardware && s->plan->hardware->n);
+		if (!s->trace->runs[i].measured)
+			return ut_error_set(err, "%s: out of memory", s->path);
+	}
+	if (p->wall_ns && p->cpu_ns && (p->floor_ns || !s->plan->floor))
+		return 0;
+	return ut_error_set(err, "%s: out of memory", s->path);
 }
 
 static int measure(struct session *s, struct ut_error *err)
 {
-	unsigned int passes = s->plan->passes;
-
 	/*
 	 * Memory that a pass frees is kept for the next one, so that after the warm-up the kernel's
 	 * page faults are not part of what is measured.
 	 */
 	mallopt(M_MMAP_THRESHOLD, 32 << 20);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	for (size_t i = 0; i < s->trace->n_runs; i++) {
-		s->trace->runs[i].measured = new_measured(passes);
-		if (!s->trace->runs[i].measured)
-			return ut_error_set(err, "%s: out of memory", s->path);
-	}
-	for (unsigned int p = 0; p < UR_WARMUP + passes; p++) {
+	if (make_passes(s, err))
+		return -1;
+	for (unsigned int p = 0; p < UR_WARMUP; p++) {
 		if (run_pass(s, true, p, err))
 			return -1;
 	}
-	note_if_short(s);
-	note_if_fine(s);
+	for (unsigned int p = 0; p < s->trace->passes.n; p++) {
+		if (measure_pass(s, p, err))
+			return -1;
+	}
 	return 0;
 }
 
@@ -674,7 +698,7 @@ int ur_replay(const char *path, const struct ur_plan *plan, struct ur_trace **ou
 		ret = replay(&s, err);
 	ut_reader_close(s.reader);
 	free(s.seats);
-	free(s.stretches);
+	free(s.stretches.of);
 	if (ret) {
 		ur_trace_free(s.trace);
 		return -1;
@@ -689,7 +713,7 @@ static void free_run(struct ur_run *run)
 		free(run->options[i]);
 	free(run->options);
 	free(run->own);
-	free_measured(run->measured);
+	ur_measured_free(run->measured);
 	free(run->agreement.list);
 	ur_verified_free(&run->verified);
 }
@@ -701,8 +725,10 @@ void ur_trace_free(struct ur_trace *trace)
 	for (size_t i = 0; i < trace->n_runs; i++)
 		free_run(&trace->runs[i]);
 	free(trace->runs);
+	free(trace->passes.wall_ns);
+	free(trace->passes.cpu_ns);
+	free(trace->passes.floor_ns);
 	ur_survey_free(&trace->survey);
 	ur_warnings_free(&trace->warnings);
-	ur_warnings_free(&trace->notes);
 	free(trace);
 }

@@ -17,7 +17,9 @@
 
 #include "models/mmu.h"
 #include "replay/clock.h"
-#include "replay/hist.h"
+#include "replay/floor.h"
+#include "replay/hardware.h"
+#include "replay/measured.h"
 #include "replay/oracle.h"
 #include "replay/survey.h"
 #include "replay/timeline.h"
@@ -37,36 +39,21 @@ struct ur_spec {
 struct ur_plan {
 	const struct ur_spec *specs; /* to outlive the results */
 	size_t n_specs;
-	unsigned int passes;	      /* measured ones; 0: count only */
-	const struct ur_clock *clock; /* needed if passes is not 0 */
+	unsigned int passes;		    /* measured ones; 0: count only */
+	const struct ur_clock *clock;	    /* needed if passes is not 0 */
+	struct ur_floor *floor;		    /* measured between the passes; NULL: not */
+	const struct ur_hardware *hardware; /* read around the measured work; NULL: not */
 	bool verify; /* hold every model to the TLB contract while it is counted: replay/oracle.h */
 	size_t mismatches; /* how many differences from the recorded host to list for each model */
 	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* or NULL */
 	void *ctx;
 };
 
-/* Resyncs of one cause, counted. */
-struct ur_resyncs {
-	uint64_t count, tables, compared, changed;
-};
-
-/* One finished resync of a measured pass, waiting to be put into the histograms. */
-struct ur_sample {
-	uint64_t ticks; /* as read; the cost of reading not yet taken off */
-	enum um_cause cause;
-};
-
-/* What the clock said. All passes together unless it says otherwise. */
-struct ur_measured {
-	unsigned int passes;
-	double *total_ns;      /* of each pass: the whole work of the model */
-	double *resync_ns;     /* of each pass: in resyncs */
-	double *bin_ns;	       /* the same by bin of the time line: UR_MAX_BINS for each pass */
-	struct ur_hist resync; /* ticks of each resync */
-	struct ur_hist by_cause[UM_CAUSE_END];
-	double ticks[UM_CAUSE_END]; /* their sums, finer: see ur_clock_net() */
-	struct ur_sample *samples;  /* of the block in hand; kept from pass to pass */
-	size_t n_samples, cap_samples;
+/* What was measured beside the models, for each pass. */
+struct ur_passes {
+	unsigned int n;
+	double *wall_ns, *cpu_ns; /* the whole pass, decoding included; of it, on a processor */
+	double *floor_ns; /* of each pass, of each of UR_FLOOR_LEVELS: reading a table; or NULL */
 };
 
 /* One model on one trace. */
@@ -78,6 +65,7 @@ struct ur_run {
 	uint64_t *own; /* n_own of them: the model's own counters, in the order of its table */
 	size_t n_own;
 	struct ur_resyncs resyncs[UM_CAUSE_END];
+	struct ur_resyncs synced; /* of all causes, those that compared at least one table */
 	struct ur_timeline timeline;
 	struct ur_measured *measured; /* NULL: not measured */
 	bool is_verified;	      /* as the plan wants; then: */
@@ -90,8 +78,8 @@ struct ur_run {
 struct ur_trace {
 	struct ur_survey survey;
 	struct ur_warnings warnings; /* what is wrong with the trace, or missing in it */
-	struct ur_warnings notes;    /* what to bear in mind when reading the times */
 	struct ur_run *runs;	     /* one for each of the plan's specs */
+	struct ur_passes passes;     /* none if nothing was measured */
 	size_t n_runs;
 };
 
@@ -110,17 +98,18 @@ int ur_replay(const char *path, const struct ur_plan *plan, struct ur_trace **ou
 void ur_trace_free(struct ur_trace *trace);
 
 /**
- * ur_rates() - events per second of each pass
- * @m: the passes
- * @events: in the trace
- *
- * Return: an array of m->passes numbers, to be freed; NULL if out of memory.
- */
-double *ur_rates(const struct ur_measured *m, uint64_t events);
-
-/**
  * ur_exits() - exits in a set of counters: the sum of all whose name begins with "exit_"
  */
 uint64_t ur_exits(const uint64_t *counters);
+
+/**
+ * ur_resyncs_of() - all resyncs of a run, whatever their cause
+ */
+struct ur_resyncs ur_resyncs_of(const struct ur_run *run);
+
+/**
+ * ur_null_run() - the run that shows what the harness itself costs, or NULL
+ */
+const struct ur_run *ur_null_run(const struct ur_trace *trace);
 
 #endif

@@ -406,8 +406,6 @@ int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clo
 	print_verified(out, trace, width);
 	if (clock && print_times(out, trace, width, clock->ns_per_tick))
 		return -1;
-	for (size_t i = 0; i < trace->notes.n; i++)
-		fprintf(out, "note: %s\n", trace->notes.text[i]);
 	return 0;
 }
 

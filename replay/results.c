@@ -19,6 +19,8 @@
 
 /* Times have one decimal (a tenth of a nanosecond); twelve digits hold that up to a minute. */
 #define DIGITS 12
+#define TENTH 0.1
+#define FINE 0.001 /* of costs of a single entry, and ratios */
 #define DUMP_FLAGS (JSON_INDENT(1) | JSON_REAL_PRECISION(DIGITS))
 
 #ifdef __clang__
@@ -43,7 +45,7 @@ static json_t *real(double v, double unit)
 
 static json_t *time_ns(double ns)
 {
-	return real(ns, 0.1);
+	return real(ns, TENTH);
 }
 
 /* Text from a trace or a path need not be UTF-8, JSON must be. */
@@ -103,7 +105,7 @@ static json_t *whole_times(const double *ns, size_t n)
 static void add_texts(json_t *array, const struct ur_warnings *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		append(array, text(w->text[i]));
+		append(array, text(w->of[i].line));
 }
 
 /* ---- context ---- */
@@ -149,6 +151,27 @@ static json_t *clock_json(const struct ur_clock *clock)
 	return o;
 }
 
+/* Which of the processor's counters were there, and why the others were not. */
+static json_t *hardware_json(const struct ur_hardware *hw)
+{
+	json_t *o = json_object(), *there = json_object(), *missing = json_object();
+
+	for (unsigned int e = 0; e < UR_HW_END; e++) {
+		if (hw->fd[e] >= 0)
+			set(there, ur_hardware_name(e), text(ur_hardware_help(e)));
+		else
+			set(missing, ur_hardware_name(e), text(hw->why[e]));
+	}
+	set(o, "available", there);
+	set(o, "unavailable", missing);
+	return o;
+}
+
+static json_t *load_json(double load)
+{
+	return load < 0 ? json_null() : real(load, 0.01);
+}
+
 static void add_machine(json_t *o, const struct ur_context *context)
 {
 	struct utsname uts;
@@ -159,9 +182,27 @@ static void add_machine(json_t *o, const struct ur_context *context)
 	set(o, "kernel", text(uname(&uts) ? "unknown" : uts.release));
 	set(o, "compiler", text(COMPILER));
 	set(o, "build", text(UNSYNC_BUILD));
-	set(o, "load", context->load < 0 ? json_null() : real(context->load, 0.01));
+	set(o, "load", load_json(context->load.before));
+	set(o, "load_after", load_json(context->load.after));
 	set(o, "clock", clock_json(context->clock));
+	if (context->hardware)
+		set(o, "hardware", hardware_json(context->hardware));
 	set(o, "command", text(context->command));
+}
+
+/* What holds for several traces is said once. */
+static void merge_warnings(struct ur_warnings *w, struct ur_trace *const *traces, size_t n)
+{
+	const struct ur_warnings **from = calloc(n + 1, sizeof(*from));
+
+	if (!from) {
+		out_of_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		from[i] = &traces[i]->warnings;
+	ur_warn_merged(w, from, n);
+	free(from);
 }
 
 static json_t *context_json(const struct ur_context *context, struct ur_trace *const *traces,
@@ -169,12 +210,12 @@ static json_t *context_json(const struct ur_context *context, struct ur_trace *c
 {
 	json_t *o = json_object();
 	json_t *warnings = json_array();
+	struct ur_warnings merged = { 0 };
 
 	add_texts(warnings, &context->notes);
-	for (size_t i = 0; i < n; i++) {
-		add_texts(warnings, &traces[i]->warnings);
-		add_texts(warnings, &traces[i]->notes);
-	}
+	merge_warnings(&merged, traces, n);
+	add_texts(warnings, &merged);
+	ur_warnings_free(&merged);
 	set(o, "tool", text(UNSYNC_VERSION));
 	if (context->clock)
 		add_machine(o, context);
@@ -182,33 +223,19 @@ static json_t *context_json(const struct ur_context *context, struct ur_trace *c
 	return o;
 }
 
-static void note_build(struct ur_warnings *w)
+void ur_context_note(struct ur_context *context, struct ur_trace *const *traces, size_t n)
 {
-#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
-	ur_warn(w,
-		"this build (%s) is slow by design; times mean nothing, configure a Release build",
-		UNSYNC_BUILD);
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-	ur_warn(w,
-		"this build (%s) is slow by design; times mean nothing, configure a Release build",
-		UNSYNC_BUILD);
-#endif
-#endif
-	(void)w;
-}
-
-void ur_context_note(struct ur_context *context)
-{
-	double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
-	struct ur_warnings *w = &context->notes;
+	struct ur_warnings all = { 0 };
+	const struct ur_warnings *from = &all;
 
 	if (!context->clock)
 		return;
-	note_build(w);
-	if (context->load > cores / 2)
-		ur_warn(w, "the machine was busy (load %.1f on %.0f cores); times are less certain",
-			context->load, cores);
+	ur_note_build(&all);
+	ur_note_load(&all, &context->load);
+	for (size_t i = 0; i < n; i++)
+		ur_note_trace(&all, traces[i], context->clock);
+	ur_warn_merged(&context->notes, &from, 1);
+	ur_warnings_free(&all);
 }
 
 /* ---- glossary ---- */
@@ -301,13 +328,100 @@ static json_t *synthetic_json(const struct ur_survey *s)
 	return o;
 }
 
-static json_t *trace_json(const struct ur_survey *s, const char *id)
+static json_t *outliers_json(const double *v, size_t n, const struct ur_stats *s)
 {
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (ur_stats_outlier(v[i], v, n, s))
+			append(array, integer(i + 1));
+	}
+	return array;
+}
+
+/* Adds the statistics of @n values to @o, rounded to @unit. */
+static void add_stats(json_t *o, const double *v, size_t n, double unit)
+{
+	struct ur_stats s;
+
+	if (ur_stats_of(v, n, &s)) {
+		out_of_memory = true;
+		return;
+	}
+	set(o, "median", real(s.median, unit));
+	set(o, "mad", real(s.mad, unit));
+	set(o, "ci95",
+	    s.has_interval ? json_pack("[o,o]", real(s.lo, unit), real(s.hi, unit)) : json_null());
+	set(o, "outliers", outliers_json(v, n, &s));
+}
+
+static json_t *stats_json(const double *v, size_t n, double unit)
+{
+	json_t *o = json_object();
+
+	add_stats(o, v, n, unit);
+	return o;
+}
+
+/* The same with the values themselves in front. */
+static json_t *values_json(const double *v, size_t n, double unit)
+{
+	json_t *o = json_object(), *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		append(array, real(v[i], unit));
+	set(o, "values", array);
+	add_stats(o, v, n, unit);
+	return o;
+}
+
+static double *level_of(const struct ur_passes *p, unsigned int level)
+{
+	double *ns = calloc(p->n, sizeof(*ns));
+
+	for (unsigned int i = 0; ns && i < p->n; i++)
+		ns[i] = p->floor_ns[(size_t)i * UR_FLOOR_LEVELS + level];
+	return ns;
+}
+
+/* What reading a table took, level by level, between the passes of this trace. */
+static json_t *floor_json(const struct ur_floor *floor, const struct ur_passes *p)
+{
+	json_t *levels = json_array();
+
+	for (unsigned int i = 0; i < floor->n; i++) {
+		const struct ur_floor_level *l = &floor->level[i];
+		double *ns = level_of(p, i);
+		json_t *o = json_object();
+
+		set(o, "level", text(l->name));
+		set(o, "cache_bytes", l->cache ? integer(l->cache) : json_null());
+		set(o, "set_bytes", integer(l->set));
+		if (l->assumed)
+			set(o, "assumed", json_true());
+		set(o, "read_ns", ns ? values_json(ns, p->n, TENTH) : NULL);
+		append(levels, o);
+		free(ns);
+	}
+	return levels;
+}
+
+static void add_passes(json_t *o, const struct ur_passes *p, const struct ur_floor *floor)
+{
+	set(o, "pass_wall_ns", whole_times(p->wall_ns, p->n));
+	set(o, "pass_cpu_ns", whole_times(p->cpu_ns, p->n));
+	if (floor && p->floor_ns)
+		set(o, "floor", floor_json(floor, p));
+}
+
+static json_t *trace_json(const struct ur_trace *trace, const struct ur_context *context)
+{
+	const struct ur_survey *s = &trace->survey;
 	json_t *o = json_object(), *writes = json_object(), *host = json_object();
 	char hash[17];
 
 	snprintf(hash, sizeof(hash), "%016" PRIx64, s->xxh64);
-	set(o, "id", text(id));
+	set(o, "id", text(s->id));
 	set(o, "path", text(s->path));
 	set(o, "xxh64", text(hash));
 	set(o, "bytes", integer(s->bytes));
@@ -333,6 +447,8 @@ static json_t *trace_json(const struct ur_survey *s, const char *id)
 	set(host, "sync", integer(s->host_sync));
 	set(host, "resync_ns", integer(s->host_resync_ns));
 	set(o, "host", host);
+	if (trace->passes.n)
+		add_passes(o, &trace->passes, context->floor);
 	return o;
 }
 
@@ -441,35 +557,6 @@ static json_t *timeline_json(const struct ur_timeline *t)
 	return o;
 }
 
-static json_t *outliers_json(const double *v, size_t n, const struct ur_stats *s)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < n; i++) {
-		if (ur_stats_outlier(v[i], v, n, s))
-			append(array, integer(i + 1));
-	}
-	return array;
-}
-
-static json_t *stats_json(const double *v, size_t n, bool outliers)
-{
-	json_t *o = json_object();
-	struct ur_stats s;
-
-	if (ur_stats_of(v, n, &s)) {
-		json_decref(o);
-		return NULL;
-	}
-	set(o, "median", time_ns(s.median));
-	set(o, "mad", time_ns(s.mad));
-	set(o, "ci95",
-	    s.has_interval ? json_pack("[o,o]", time_ns(s.lo), time_ns(s.hi)) : json_null());
-	if (outliers)
-		set(o, "outliers", outliers_json(v, n, &s));
-	return o;
-}
-
 static json_t *rate_json(const struct ur_measured *m, uint64_t events)
 {
 	double *rate = ur_rates(m, events);
@@ -477,7 +564,7 @@ static json_t *rate_json(const struct ur_measured *m, uint64_t events)
 
 	if (!rate)
 		return NULL;
-	o = stats_json(rate, m->passes, false);
+	o = stats_json(rate, m->passes, TENTH);
 	free(rate);
 	return o;
 }
@@ -552,9 +639,84 @@ static json_t *bins_json(const struct ur_measured *m, unsigned int n_bins)
 	return array;
 }
 
-static json_t *measured_json(const struct ur_run *run, uint64_t events, double ns)
+/* Per resync, table and entry; null: there was none. */
+static json_t *costs_json(const struct ur_run *run)
 {
 	const struct ur_measured *m = run->measured;
+	struct ur_resyncs all = ur_resyncs_of(run);
+	double *ns = calloc(m->passes, sizeof(*ns));
+	json_t *o = json_object();
+
+	for (unsigned int i = 0; ns && i < UR_COST_END; i++) {
+		bool any = ur_costs(m, i, &all, &run->synced, ns);
+
+		set(o, ur_cost_name(i), any ? stats_json(ns, m->passes, FINE) : json_null());
+	}
+	if (!ns)
+		out_of_memory = true;
+	free(ns);
+	return o;
+}
+
+/* What reading the same bytes takes, and how many times as long the resyncs took. */
+static json_t *run_floor_json(const struct ur_run *run, const struct ur_floor *floor)
+{
+	const struct ur_measured *m = run->measured;
+	struct ur_against_floor f;
+	json_t *o;
+
+	if (!floor || !m->floor_ns || !run->synced.tables)
+		return json_null();
+	if (ur_against_floor(&f, m, &run->synced, floor))
+		return NULL;
+	o = json_object();
+	set(o, "level", text(floor->level[f.level].name));
+	set(o, "working_set_bytes", integer(f.set));
+	set(o, "bytes", integer(f.bytes));
+	set(o, "read_ns", values_json(m->floor_ns, m->passes, TENTH));
+	set(o, "ns", stats_json(f.ns, m->passes, TENTH));
+	set(o, "ratio", stats_json(f.ratio, m->passes, FINE));
+	ur_against_floor_free(&f);
+	return o;
+}
+
+/* What the processor counted in the model's whole work. */
+static json_t *counters_json(const struct ur_measured *m)
+{
+	double *v = calloc(m->passes, sizeof(*v));
+	json_t *o = json_object();
+
+	for (unsigned int e = 0; v && e < UR_HW_END; e++) {
+		if (ur_hardware_counts(m, e, v))
+			set(o, ur_hardware_name(e), values_json(v, m->passes, 1));
+	}
+	if (!v)
+		out_of_memory = true;
+	free(v);
+	return o;
+}
+
+/* Pass by pass, as the harness's cost is that of the pass, too. */
+static json_t *above_null_json(const struct ur_measured *m, const struct ur_run *null)
+{
+	double *ns = calloc(m->passes, sizeof(*ns));
+	json_t *o;
+
+	if (!ns)
+		return NULL;
+	for (unsigned int p = 0; p < m->passes; p++)
+		ns[p] = m->total_ns[p] - null->measured->total_ns[p];
+	o = stats_json(ns, m->passes, TENTH);
+	free(ns);
+	return o;
+}
+
+static json_t *measured_json(const struct ur_trace *trace, const struct ur_run *run,
+			     const struct ur_context *context)
+{
+	const struct ur_measured *m = run->measured;
+	const struct ur_run *null = ur_null_run(trace);
+	double ns = context->clock ? context->clock->ns_per_tick : 0;
 	json_t *o;
 
 	if (!m)
@@ -564,10 +726,17 @@ static json_t *measured_json(const struct ur_run *run, uint64_t events, double n
 	set(o, "warmup", integer(UR_WARMUP));
 	set(o, "total_ns", whole_times(m->total_ns, m->passes));
 	set(o, "resync_ns", whole_times(m->resync_ns, m->passes));
-	set(o, "total", stats_json(m->total_ns, m->passes, true));
-	set(o, "resync_total", stats_json(m->resync_ns, m->passes, true));
-	set(o, "events_per_s", rate_json(m, events));
+	set(o, "table_ns", whole_times(m->table_ns, m->passes));
+	set(o, "total", stats_json(m->total_ns, m->passes, TENTH));
+	if (null && null != run)
+		set(o, "above_null", above_null_json(m, null));
+	set(o, "resync_total", stats_json(m->resync_ns, m->passes, TENTH));
+	set(o, "events_per_s", rate_json(m, trace->survey.events));
 	set(o, "resync", latency_json(m, ns));
+	set(o, "cost", costs_json(run));
+	set(o, "floor", run_floor_json(run, context->floor));
+	if (m->hardware)
+		set(o, "hardware", counters_json(m));
 	set(o, "histogram", histogram_json(&m->resync, ns));
 	set(o, "by_cause", cause_times_json(m, ns));
 	set(o, "timeline_ns", bins_json(m, run->timeline.n));
@@ -600,12 +769,12 @@ static json_t *verified_json(const struct ur_verified *v)
 	return o;
 }
 
-static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, const char *id,
-			double ns)
+static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run,
+			const struct ur_context *context)
 {
 	json_t *o = json_object();
 
-	set(o, "trace", text(id));
+	set(o, "trace", text(trace->survey.id));
 	set(o, "model", text(run->spec->model->name));
 	set(o, "label", text(run->spec->label));
 	if (um_plugin_path(run->spec->model))
@@ -621,7 +790,7 @@ static json_t *run_json(const struct ur_trace *trace, const struct ur_run *run, 
 	set(o, "agreement", agreement_json(run));
 	if (run->is_verified)
 		set(o, "verified", verified_json(&run->verified));
-	set(o, "measured", measured_json(run, trace->survey.events, ns));
+	set(o, "measured", measured_json(trace, run, context));
 	return o;
 }
 
@@ -637,7 +806,6 @@ static json_t *failed_json(const struct ur_run *run, const char *id)
 
 json_t *ur_results_json(const struct ur_context *context, struct ur_trace *const *traces, size_t n)
 {
-	double ns = context->clock ? context->clock->ns_per_tick : 0;
 	json_t *o = json_object();
 	json_t *about = json_array(), *runs = json_array(), *failures = json_array();
 
@@ -649,14 +817,14 @@ json_t *ur_results_json(const struct ur_context *context, struct ur_trace *const
 	for (size_t i = 0; i < n; i++) {
 		const char *id = traces[i]->survey.id;
 
-		append(about, trace_json(&traces[i]->survey, id));
+		append(about, trace_json(traces[i], context));
 		for (size_t k = 0; k < traces[i]->n_runs; k++) {
 			const struct ur_run *run = &traces[i]->runs[k];
 
 			if (run->failed[0])
 				append(failures, failed_json(run, id));
 			else
-				append(runs, run_json(traces[i], run, id, ns));
+				append(runs, run_json(traces[i], run, context));
 		}
 	}
 	set(o, "traces", about);

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "replay/notes.h"
 #include "replay/replay.h"
 
 #define UR_RESULTS_SCHEMA "unsync-results"
@@ -16,17 +17,21 @@
 /* Circumstances of the whole run. */
 struct ur_context {
 	const struct ur_clock
-		*clock;		  /* NULL: nothing was measured; then nothing volatile is written */
-	const char *command;	  /* as the user typed it */
-	double load;		  /* one-minute load when it began; below 0: unknown */
-	struct ur_warnings notes; /* what to bear in mind when reading the times */
+		*clock; /* NULL: nothing was measured; then nothing volatile is written */
+	const struct ur_floor *floor;	    /* its levels; NULL: not measured */
+	const struct ur_hardware *hardware; /* which counters there were; NULL: not tried */
+	const char *command;		    /* as the user typed it */
+	struct ur_load load;		    /* of the machine, before and after */
+	struct ur_warnings notes;	    /* what to bear in mind when reading the times */
 };
 
 /**
- * ur_context_note() - add what the machine and the build give reason to note
- * @context: clock and load are set; notes are added
+ * ur_context_note() - add what the machine, the build and the passes give reason to note
+ * @context: clock and load are set; notes are added, each matter once
+ * @traces: results of ur_replay()
+ * @n: how many
  */
-void ur_context_note(struct ur_context *context);
+void ur_context_note(struct ur_context *context, struct ur_trace *const *traces, size_t n);
 
 /**
  * ur_results_json() - all results as one JSON object

@@ -204,26 +204,24 @@ static void warn_of(const struct ur_survey *s, const struct ut_error *damage, in
 	char losses[512];
 
 	if (end < 0)
-		ur_warn(w, "%s; the results rest on %" PRIu64 " events", damage->text, s->events);
+		ur_warn(w, NULL, "%s; the results rest on %" PRIu64 " events", damage->text,
+			s->events);
 	else if (!s->complete)
-		ur_warn(w, "%s: the capture was not finished; its last events may be missing",
-			s->path);
+		ur_warn(w, s->path, "the capture was not finished; its last events may be missing");
 	describe_losses(s, losses, sizeof(losses));
 	if (s->lost)
-		ur_warn(w,
-			"%s: %" PRIu64
+		ur_warn(w, s->path,
+			"%" PRIu64
 			" events were lost while it was captured (%s); counts are too low",
-			s->path, s->lost, losses);
+			s->lost, losses);
 	if (s->unknown)
-		ur_warn(w,
-			"%s: skipped %" PRIu64 " events of kinds that this version does not know",
-			s->path, s->unknown);
+		ur_warn(w, s->path,
+			"skipped %" PRIu64 " events of kinds that this version does not know",
+			s->unknown);
 	if (s->mode == UT_MODE_NATIVE)
-		ur_warn(w,
-			"%s: native trace: writes to out-of-sync tables are known by their net "
-			"effect "
-			"only, so all counts of writes are lower bounds",
-			s->path);
+		ur_warn(w, s->path,
+			"native trace: writes to out-of-sync tables are known by their net effect "
+			"only, so all counts of writes are lower bounds");
 }
 
 int ur_survey_run(struct ur_survey *s, const char *path, struct ut_reader *reader,

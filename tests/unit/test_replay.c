@@ -396,7 +396,7 @@ static void damage_leaves_what_came_before(void **state)
 	assert_int_equal(trace->survey.events, intact);
 	assert_true(trace->runs[0].counters[UM_writes] > 0);
 	assert_true(trace->warnings.n > 0);
-	assert_non_null(strstr(trace->warnings.text[0], path));
+	assert_non_null(strstr(trace->warnings.of[0].line, path));
 	ur_trace_free(trace);
 }
 
@@ -419,8 +419,8 @@ static void warns_of_losses_and_native(void **state)
 	assert_true(trace->survey.complete);
 	assert_int_equal(trace->survey.lost, 17);
 	assert_int_equal(trace->warnings.n, 2);
-	assert_non_null(strstr(trace->warnings.text[0], "17 events were lost"));
-	assert_non_null(strstr(trace->warnings.text[1], "lower bounds"));
+	assert_non_null(strstr(trace->warnings.of[0].line, "17 events were lost"));
+	assert_non_null(strstr(trace->warnings.of[1].line, "lower bounds"));
 	ur_trace_free(trace);
 }
 
