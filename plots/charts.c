@@ -49,6 +49,7 @@ static const struct pl_chart_kind kinds[] = {
 			"ends at what is certain; the line beyond it reaches to the upper bound, "
 			"where faults are counted that the trace cannot rule out.",
 		.overview = true,
+		.place = PL_SIDE_BY_SIDE,
 		.applies = any_run,
 		.csv = pl_csv_exits_overview,
 		.axis = "exits per 1000 trace events",
@@ -63,6 +64,7 @@ static const struct pl_chart_kind kinds[] = {
 			"1000 events of the trace: the median of the passes, and the 95 % interval "
 			"of that median.",
 		.overview = true,
+		.place = PL_SIDE_BY_SIDE,
 		.timed = true,
 		.applies = any_measured,
 		.csv = pl_csv_resync_overview,
@@ -71,6 +73,7 @@ static const struct pl_chart_kind kinds[] = {
 	},
 	{
 		.name = "cost",
+		.place = PL_TRACE,
 		.script = "cost.gp",
 		.title = "Cost by component",
 		.caption = "What each design makes the guest or the host pay, each component on "
@@ -84,6 +87,7 @@ static const struct pl_chart_kind kinds[] = {
 	},
 	{
 		.name = "exits",
+		.place = PL_TRACE,
 		.script = "exits.gp",
 		.title = "Exits by cause",
 		.caption =
@@ -96,6 +100,8 @@ static const struct pl_chart_kind kinds[] = {
 	},
 	{
 		.name = "latency",
+		.hover = "latency",
+		.place = PL_TRACE,
 		.script = "latency.gp",
 		.title = "Resync latency",
 		.caption = "How long a single resync takes: the share of resyncs that took at most "
@@ -110,18 +116,22 @@ static const struct pl_chart_kind kinds[] = {
 	},
 	{
 		.name = "timeline",
+		.hover = "timeline",
+		.place = PL_TRACE,
 		.script = "timeline.gp",
 		.title = "Over the trace's time",
-		.caption =
-			"Time as recorded. The upper chart shows the most tables that were out of "
-			"sync at once in each bin, the others what happened in the bin. A guest "
-			"that "
-			"is recorded exactly runs slower than it does otherwise.",
+		.caption = "Time as recorded. For each design: the most tables that were out of "
+			   "sync at once, "
+			   "the exits, and the time in resyncs (median of the passes), bin by bin. "
+			   "A guest "
+			   "that is recorded exactly runs slower than it does otherwise.",
+		.timed = true,
 		.applies = has_timeline,
 		.csv = pl_csv_timeline,
 	},
 	{
 		.name = "synced",
+		.place = PL_TRACE,
 		.script = "synced.gp",
 		.title = "What resyncs looked at, and how much had changed",
 		.caption =
@@ -261,16 +271,18 @@ bool pl_shown(const struct pl_results *results, size_t trace, size_t model)
  * So that the built-in designs look the same on every page; all others take what is left, first what
  * stands first. The first eight are of Okabe and Ito.
  */
-static const struct {
-	const char *label, *colour;
+static const struct design_colour {
+	const char *label, *light, *dark;
 } palette[] = {
-	{ "adaptive", "#E69F00" },     { "xen-oos", "#56B4E9" },
-	{ "ideal", "#000000" },	       { "sync-on-write", "#D55E00" },
-	{ "oos-per-root", "#0072B2" }, { "unsync-bitmap", "#009E73" },
-	{ "kvm", "#CC79A7" },	       { NULL, "#F0E442" },
-	{ "virtual-tlb", "#882255" },  { "prefault", "#999933" },
-	{ "nested", "#332288" },       { NULL, "#AAAAAA" },
+	{ "adaptive", "#E69F00", "#E69F00" },	  { "xen-oos", "#56B4E9", "#56B4E9" },
+	{ "ideal", "#000000", "#F4F4F4" },	  { "sync-on-write", "#D55E00", "#EE7A26" },
+	{ "oos-per-root", "#0072B2", "#2F8FD8" }, { "unsync-bitmap", "#009E73", "#1DB88C" },
+	{ "kvm", "#CC79A7", "#E39CC4" },	  { NULL, "#F0E442", "#F0E442" },
+	{ "virtual-tlb", "#882255", "#BE3F80" },  { "prefault", "#999933", "#B3B347" },
+	{ "nested", "#332288", "#8A7CE6" },	  { NULL, "#AAAAAA", "#AAAAAA" },
 };
+
+static const struct design_colour null_colour = { PL_NULL_MODEL, "#767676", "#8A8F95" };
 
 #define N_PALETTE (sizeof(palette) / sizeof(palette[0]))
 
@@ -293,15 +305,15 @@ static bool label_there(const struct pl_results *r, const char *label)
 }
 
 /* When no colour is free any more they begin again; charts tell such designs apart by dashes and names. */
-const char *pl_colour(const struct pl_results *results, size_t model)
+static const struct design_colour *colour_of(const struct pl_results *results, size_t model)
 {
 	size_t free_slots[N_PALETTE], n = 0, before = 0;
 	size_t own = reserved_colour(results->models[model].label);
 
 	if (results->models[model].null)
-		return "#767676";
+		return &null_colour;
 	if (own < N_PALETTE)
-		return palette[own].colour;
+		return &palette[own];
 	for (size_t i = 0; i < N_PALETTE; i++) {
 		if (!label_there(results, palette[i].label))
 			free_slots[n++] = i;
@@ -309,7 +321,17 @@ const char *pl_colour(const struct pl_results *results, size_t model)
 	for (size_t m = 0; m < model; m++)
 		before += !results->models[m].null &&
 			  reserved_colour(results->models[m].label) == N_PALETTE;
-	return palette[before < n ? free_slots[before] : before % N_PALETTE].colour;
+	return &palette[before < n ? free_slots[before] : before % N_PALETTE];
+}
+
+const char *pl_colour(const struct pl_results *results, size_t model)
+{
+	return colour_of(results, model)->light;
+}
+
+const char *pl_colour_dark(const struct pl_results *results, size_t model)
+{
+	return colour_of(results, model)->dark;
 }
 
 void pl_chart_colours(FILE *out, const struct pl_results *results, const struct pl_chart *chart)

@@ -13,6 +13,9 @@
 
 #define PL_CHART_NAME 128
 
+/* The section of the page that a chart stands in. */
+enum pl_place { PL_MATRIX, PL_SIDE_BY_SIDE, PL_TRACE, PL_TRUST };
+
 /* One kind of chart. */
 struct pl_chart_kind {
 	const char *name;   /* first part of its files' names */
@@ -20,11 +23,18 @@ struct pl_chart_kind {
 	const char *title;
 	const char *caption; /* what is to be seen, for the page; plain text */
 	bool overview;	     /* one chart over all compared traces; else one for each trace */
+	enum pl_place place;
 	bool (*applies)(const struct pl_results *r, size_t trace);
 	void (*csv)(FILE *out, const struct pl_results *r, size_t trace);
 	const char *axis; /* overview: what the bars' length means */
 	const char *line; /* overview: what the line at their end means */
 	bool timed;	  /* shows measured times, so the passes are named */
+	/*
+	 * How the page's script reads the data to show values under the pointer; NULL: it does not. The
+	 * chart's script then notes its panels in <name>.panels: x, y, width, height in pixels, the ends
+	 * of the x axis, 1 if that is logarithmic.
+	 */
+	const char *hover;
 	/* A second file of data, <name>.<extra>.csv; NULL: none. */
 	const char *extra;
 	void (*extra_csv)(FILE *out, const struct pl_results *r, size_t trace);
@@ -67,6 +77,11 @@ void pl_chart_colours(FILE *out, const struct pl_results *results, const struct 
  * The palette is that of Okabe and Ito (2008), which people with any colour vision can tell apart.
  */
 const char *pl_colour(const struct pl_results *results, size_t model);
+
+/**
+ * pl_colour_dark() - the same on a dark page
+ */
+const char *pl_colour_dark(const struct pl_results *results, size_t model);
 
 /**
  * pl_shown() - do the charts of a trace show this model? (Those of an overview: trace SIZE_MAX.)

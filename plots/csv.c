@@ -152,9 +152,22 @@ void pl_csv_percentiles(FILE *out, const struct pl_results *r, size_t trace)
 	}
 }
 
+/* A figure of one bin: out of sync, exits, and time in resyncs, which need not be known. */
+static void put_bin(FILE *out, const struct pl_run *run, int series, size_t bin)
+{
+	const struct pl_timeline *t = &run->timeline;
+
+	if (series < 2)
+		put_count(out, series ? t->exits[bin] : t->unsync[bin]);
+	else if (run->measured && run->measured->bin_ns)
+		fprintf(out, ",%.3f", (double)run->measured->bin_ns[bin] / 1e3);
+	else
+		fputc(',', out);
+}
+
 void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace)
 {
-	static const char *const what[] = { "most tables out of sync", "exits", "tables synced" };
+	static const char *const what[] = { "most tables out of sync", "exits", "µs in resyncs" };
 	const struct pl_timeline *t = NULL;
 
 	fputs("seconds", out);
@@ -168,13 +181,8 @@ void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace)
 	for (size_t i = 0; t && i < t->n; i++) {
 		fprintf(out, "%.9g", (double)i * t->bin_ns / 1e9);
 		for (int series = 0; series < 3; series++) {
-			for_each_shown(r, trace, m) {
-				const struct pl_timeline *own = &pl_run_of(r, trace, m)->timeline;
-
-				put_count(out, series == 0   ? own->unsync[i]
-					       : series == 1 ? own->exits[i]
-							     : own->tables_synced[i]);
-			}
+			for_each_shown(r, trace, m)
+				put_bin(out, pl_run_of(r, trace, m), series, i);
 		}
 		fputc('\n', out);
 	}

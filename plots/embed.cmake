@@ -1,10 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Writes a C file that holds other files' content: the program finds its scripts wherever it is moved.
+# For a script of the page, NAME.sha256 is added: its hash as a Content-Security-Policy names it.
 # Usage: cmake -DOUT=FILE.c -DDIR=FOLDER "-DFILES=a;b" -P embed.cmake
 
 set(table "")
 set(text "// Generated from the files named below; do not edit.\n#include \"plots/files.h\"\n")
 set(number 0)
+
+# SHA-256 in base64: 32 bytes are ten groups of three, and two bytes that are filled up.
+function(hash_of file result)
+	set(alphabet "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+	set(base64 "")
+	file(SHA256 ${file} hex)
+	foreach(group RANGE 10)
+		math(EXPR at "${group} * 6")
+		string(SUBSTRING "${hex}00" ${at} 6 bytes)
+		math(EXPR value "0x${bytes}")
+		foreach(shift 18 12 6 0)
+			math(EXPR digit "(${value} >> ${shift}) & 63")
+			string(SUBSTRING ${alphabet} ${digit} 1 letter)
+			string(APPEND base64 ${letter})
+		endforeach()
+	endforeach()
+	string(REGEX REPLACE ".$" "=" base64 ${base64})
+	set(${result} ${base64} PARENT_SCOPE)
+endfunction()
+
 foreach(name IN LISTS FILES)
 	file(READ ${DIR}/${name} hex HEX)
 	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
@@ -13,6 +34,11 @@ foreach(name IN LISTS FILES)
 	string(APPEND text "\nstatic const unsigned char file_${number}[] = {\n${bytes}\n};\n")
 	string(APPEND table "\t{ \"${name}\", file_${number}, sizeof(file_${number}) },\n")
 	math(EXPR number "${number} + 1")
+	if(name MATCHES "[.]js$")
+		hash_of(${DIR}/${name} hash)
+		string(LENGTH ${hash} length)
+		string(APPEND table "\t{ \"${name}.sha256\", (const unsigned char *)\"${hash}\", ${length} },\n")
+	endif()
 endforeach()
 string(APPEND text "\nconst struct pl_file pl_files[] = {\n${table}\t{ 0 },\n};\n")
 file(WRITE ${OUT} "${text}")

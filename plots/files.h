@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The gnuplot scripts and the style sheet, built into the program (embed.cmake).
+ * The gnuplot scripts, the style sheet and the script of the page, built into the program (embed.cmake).
  */
 #ifndef UNSYNC_PLOTS_FILES_H
 #define UNSYNC_PLOTS_FILES_H

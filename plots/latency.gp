@@ -16,25 +16,17 @@ highest = 1
 stats csv skip 1 using (lowest = min(lowest, max($3, 1)), highest = max(highest, $3), 0) nooutput
 stats percentiles skip 1 using (highest = max(highest, valid(8) ? $8 : 0), 0) nooutput
 
-array point[5] = [7, 5, 9, 13, 2]
-array what[5] = ["median", "p90", "p99", "p99.9", "max"]
 do for [i = 1:n_models] {
 	leg_text[i] = sprintf("%s, n = %s", name[i], commas(resyncs[i]))
 	leg_rgb[i] = colour(i)
 	leg_kind[i] = "line"
 }
-do for [i = 1:5] {
-	leg_text[n_models + i] = what[i]
-	leg_rgb[n_models + i] = 0x555555
-	leg_kind[n_models + i] = sprintf("pt%d", point[i])
-}
-leg_n = n_models + 5
-leg_break = n_models + 1
+leg_n = n_models
 load "legend.gp"
 axis = sprintf("time of one resync (log scale; values within %.1f %% or a step of the clock)", 100 * error_)
 
 body = narrow ? 190 : 300
-gap = px * 0.9
+gap = px * 2.7
 pitch = narrow ? 36 : 30
 strip = n_models * pitch
 H = head + px * 1.9 + body + gap + strip + foot
@@ -54,6 +46,14 @@ set xtics ()
 do for [d = d0:d1] {
 	set xtics add ("" 10.0**d)
 	do for [k = 2:9] { set xtics add ("" k * 10.0**d 1) }
+}
+
+if (fmt ne "png") {
+	set print base.(narrow ? ".narrow" : "").".panels"
+	do for [p = 0:1] {
+		print sprintf("%.1f %.1f %.1f %.1f %.9g %.9g 1", left, head + px * 1.9 + p * (body + gap), \
+			W - 24 - left, p ? strip : body, lowest * 0.85, highest * 1.25)
+	}
 }
 
 set multiplot
@@ -84,6 +84,8 @@ do for [d = d0:d1] {
 }
 set grid xtics lt 1 lw 1 lc rgb rule back
 mid = narrow ? 0.2 : 0
+set label 1 "median (tick), then thinner and thinner to p90, p99, p99.9; line: to the longest" \
+	at screen X(narrow ? 14 : left), Y(y + body + gap - px * 0.8) left noenhanced
 do for [i = 1:n_models] {
 	if (narrow) {
 		set label 10+i name[i] at screen X(left + 2), first i - 0.25 left front noenhanced
@@ -91,8 +93,11 @@ do for [i = 1:n_models] {
 		set label 10+i name[i] at screen X(left - 10), first i right noenhanced
 	}
 }
-plot percentiles skip 1 using 4:($0 + 1 + mid):4:(valid(8) ? $8 : NaN):(colour($0 + 1)) with xerrorbars pt -1 lw 1.5 lc rgb variable, \
-	for [k = 1:5] percentiles skip 1 using (valid(k + 3) ? max(column(k + 3), 1) : NaN):($0 + 1 + mid):(colour($0 + 1)) \
-		with points pt point[k] ps (narrow ? 0.9 : 1.2) lc rgb variable
+# The farther into the tail, the thinner the bar: half of all resyncs lie left of the first tick.
+thick = narrow ? 0.2 : 0.26
+plot percentiles skip 1 using (column(4)):($0 + 1 + mid):4:(valid(8) ? $8 : NaN):(colour($0 + 1)) with xerrorbars pt -1 lw 1 lc rgb variable, \
+	for [k = 1:3] percentiles skip 1 using (column(k + 3)):0:(max(column(k + 3), 1)):(max(column(k + 4), 1)):($0 + 1 + mid - thick / k):($0 + 1 + mid + thick / k):(colour($0 + 1)) \
+		with boxxyerror lc rgb variable, \
+	percentiles skip 1 using (max(column(4), 1)):($0 + 1 + mid - thick * 1.35):(0):(thick * 2.7) with vectors nohead lw 2.5 lc rgb 0x222222
 unset multiplot
 set output

@@ -212,6 +212,7 @@ static int draw_all(struct job *job)
 		fclose(redraw);
 		return ret;
 	}
+	fputs("rm -f ./*.panels\n", redraw);
 	return finish(job, redraw, "redraw.sh");
 }
 
@@ -243,14 +244,17 @@ static int write_page(struct job *job)
 /* The page has them inside. */
 static void remove_parts(struct job *job)
 {
+	static const char *const parts[] = { ".narrow.svg", ".panels", ".narrow.panels" };
 	int dir = open(job->out.charts, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char name[PL_CHART_NAME + 32];
 
 	if (dir < 0)
 		return;
 	for (size_t i = 0; i < job->n_charts; i++) {
-		snprintf(name, sizeof(name), "%s.narrow.svg", job->charts[i].name);
-		unlinkat(dir, name, 0);
+		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
+			snprintf(name, sizeof(name), "%s%s", job->charts[i].name, parts[k]);
+			unlinkat(dir, name, 0);
+		}
 		snprintf(name, sizeof(name), "%s.svg", job->charts[i].name);
 		if (!job->options->svg)
 			unlinkat(dir, name, 0);

@@ -15,7 +15,6 @@
 #define MAX_COUNT 1000000000000000ull /* a count beyond this is no count */
 #define MAX_NS 1e18		      /* 31 years */
 #define MAX_TRACES 256
-#define MAX_MODELS 64
 #define MAX_PASSES 10000
 #define MAX_BUCKETS 65536
 #define MAX_TEXT 65536
@@ -538,8 +537,8 @@ static int find_model(struct reader *rd, const struct node *n, const struct node
 					     label, set->models[i].name);
 		}
 	}
-	if (set->n_models == MAX_MODELS)
-		return bad(rd, n, "more than %d models in all", MAX_MODELS);
+	if (set->n_models == PL_MAX_MODELS)
+		return bad(rd, n, "more than %d models in all", PL_MAX_MODELS);
 	m = ADD(set->models, set->n_models);
 	if (!m)
 		return no_memory(rd);
@@ -763,6 +762,22 @@ static int read_by_cause(struct reader *rd, const struct node *up, struct pl_mea
 	return 0;
 }
 
+/* Not in files of earlier versions. */
+static int read_bins(struct reader *rd, const struct node *up, const struct pl_run *r,
+		     struct pl_measured *m)
+{
+	struct node n = { up, "timeline_ns", 0, json_object_get(up->json, "timeline_ns") };
+	size_t bins;
+
+	if (!n.json)
+		return 0;
+	if (get_counts(rd, up, "timeline_ns", PL_MAX_BINS, &m->bin_ns, &bins))
+		return -1;
+	if (bins != r->timeline.n)
+		return bad(rd, &n, "has %zu bins, the timeline %zu", bins, r->timeline.n);
+	return 0;
+}
+
 static int read_measured(struct reader *rd, const struct node *run, struct pl_run *r)
 {
 	struct pl_measured *m;
@@ -788,7 +803,49 @@ static int read_measured(struct reader *rd, const struct node *run, struct pl_ru
 		 read_times(rd, &n, "resync_total", m->passes, &m->resync_total) ||
 		 read_stat(rd, &n, "events_per_s", &rate, &m->events_per_s) ||
 		 read_distribution(rd, &n, m) || read_histogram(rd, &n, m) ||
-		 read_by_cause(rd, &n, m));
+		 read_by_cause(rd, &n, m) || read_bins(rd, &n, r, m));
+}
+
+static int read_match(struct reader *rd, const struct node *up, const char *key, struct pl_match *m)
+{
+	struct node n;
+
+	if (get_object(rd, up, key, &n) || get_count(rd, &n, "host", MAX_COUNT, &m->host) ||
+	    get_count(rd, &n, "model", MAX_COUNT, &m->model) ||
+	    get_count(rd, &n, "matched", MAX_COUNT, &m->matched))
+		return -1;
+	if (m->matched > m->host || m->matched > m->model)
+		return bad(rd, &n, "more matched than there are");
+	return 0;
+}
+
+static int read_agreement(struct reader *rd, const struct node *run, struct pl_run *r)
+{
+	struct node n = { run, "agreement", 0, json_object_get(run->json, "agreement") };
+
+	if (!n.json || json_is_null(n.json))
+		return 0;
+	if (!json_is_object(n.json))
+		return wrong_type(rd, &n, "an object or null");
+	r->has_agreement = true;
+	return -(read_match(rd, &n, "unsync", &r->agreement.unsync) ||
+		 read_match(rd, &n, "sync", &r->agreement.sync));
+}
+
+static int read_verified(struct reader *rd, const struct node *run, struct pl_run *r)
+{
+	struct node n = { run, "verified", 0, json_object_get(run->json, "verified") };
+	struct pl_verified *v = &r->verified;
+
+	if (!n.json)
+		return 0;
+	if (!json_is_object(n.json))
+		return wrong_type(rd, &n, "an object");
+	r->is_verified = true;
+	return -(get_count(rd, &n, "events", MAX_COUNT, &v->events) ||
+		 get_count(rd, &n, "checks", MAX_COUNT, &v->checks) ||
+		 get_count(rd, &n, "undecided", MAX_COUNT, &v->undecided) ||
+		 get_count(rd, &n, "violations", MAX_COUNT, &v->violations));
 }
 
 static int read_run(struct reader *rd, const struct node *n, const struct node *summaries)
@@ -816,14 +873,15 @@ static int read_run(struct reader *rd, const struct node *n, const struct node *
 	r->model = model;
 	r->json = n->json;
 	return -(read_counted(rd, n, r) || read_resyncs(rd, n, r) || read_timeline(rd, n, r) ||
-		 check_scale(rd, n, r) || read_measured(rd, n, r));
+		 check_scale(rd, n, r) || read_measured(rd, n, r) || read_agreement(rd, n, r) ||
+		 read_verified(rd, n, r));
 }
 
 static int read_runs(struct reader *rd, const struct node *top, const struct node *summaries)
 {
 	struct node a;
 
-	if (get_array(rd, top, "runs", (size_t)MAX_TRACES * MAX_MODELS, &a))
+	if (get_array(rd, top, "runs", (size_t)MAX_TRACES * PL_MAX_MODELS, &a))
 		return -1;
 	for (size_t i = 0; i < json_array_size(a.json); i++) {
 		struct node e = element(&a, i);
@@ -838,7 +896,7 @@ static int read_failures(struct reader *rd, const struct node *top)
 {
 	struct node a;
 
-	if (get_array(rd, top, "failed", (size_t)MAX_TRACES * MAX_MODELS, &a))
+	if (get_array(rd, top, "failed", (size_t)MAX_TRACES * PL_MAX_MODELS, &a))
 		return -1;
 	for (size_t i = 0; i < json_array_size(a.json); i++) {
 		struct node e = element(&a, i);
@@ -946,6 +1004,7 @@ static void free_measured(struct pl_measured *m)
 	free(m->upper_ns);
 	free(m->bucket);
 	free(m->causes);
+	free(m->bin_ns);
 	free(m);
 }
 

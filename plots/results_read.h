@@ -17,6 +17,7 @@
 #define PL_SCHEMA "unsync-results"
 #define PL_VERSION 1
 #define PL_MAX_BINS 4096u
+#define PL_MAX_MODELS 64
 /* The model that keeps guest memory and nothing else: it shows what the harness costs. */
 #define PL_NULL_MODEL "null"
 
@@ -84,6 +85,8 @@ struct pl_measured {
 	size_t n_buckets;
 	struct pl_cause_time *causes;
 	size_t n_causes;
+	uint64_t *
+		bin_ns; /* in resyncs in each bin of the time line, median of passes; may be NULL */
 };
 
 /* Timeline: the same bins for all models of a trace. */
@@ -94,12 +97,29 @@ struct pl_timeline {
 	uint64_t *exits, *tables_synced; /* in the bin */
 };
 
+/* How far the model did what the recorded host did: tables gone out of sync, or synced. */
+struct pl_match {
+	uint64_t host, model, matched;
+};
+
+struct pl_agreement {
+	struct pl_match unsync, sync;
+};
+
+/* What the oracle found, if it watched. */
+struct pl_verified {
+	uint64_t events, checks, undecided, violations;
+};
+
 struct pl_run {
 	size_t trace, model; /* numbers in the set */
 	struct json_t *json; /* all of it, unchecked but for what is below */
 	struct json_t *counted, *resyncs;
 	struct pl_timeline timeline;
 	struct pl_measured *measured; /* NULL: nothing was measured */
+	bool has_agreement, is_verified;
+	struct pl_agreement agreement;
+	struct pl_verified verified;
 };
 
 struct pl_failure {

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Out-of-sync tables, exits and tables synced over the trace's time.
+# Out-of-sync tables, exits and time in resyncs over the trace's time: a line of small charts for each
+# design, on the same scales.
 # Usage: gnuplot -c timeline.gp FORMAT BASE TITLE NOTE COLOURS
 # CSV: seconds at which a bin begins, then for each design the most tables out of sync in the bin, then
-#      for each the exits, then for each the tables synced. The headings begin with the design's name.
+#      for each the exits, then for each the µs in resyncs (empty: not measured). The headings begin with
+#      the design's name.
 
 fmt = ARG1; base = ARG2; title = ARG3; note = ARG4; colours = ARG5
 load "common.gp"
 
-array heading[3] = ["Tables out of sync (most at once in the bin)", "Exits per bin", "Tables synced per bin"]
+array heading[3] = ["Tables out of sync, most at once", "Exits per bin", "Time in resyncs per bin, µs"]
 array top[3]
 set datafile columnheaders
 do for [m = 1:n_models] {
-	stats csv using (leg_text[m] = columnhead(m + 1), 0) nooutput
-	leg_text[m] = leg_text[m][1:strstrt(leg_text[m], ": ") - 1]
-	leg_rgb[m] = colour(m)
-	leg_kind[m] = "line"
+	stats csv using (name[m] = columnhead(m + 1), 0) nooutput
+	name[m] = name[m][1:strstrt(name[m], ": ") - 1]
+	longest = max(longest, width(name[m]))
 }
 unset datafile columnheaders
-leg_n = n_models
-load "legend.gp"
 
 seconds = 0
 bins = 0
@@ -27,49 +26,75 @@ bin = 0
 stats csv skip 1 using (bin = $1 - previous, previous = $1, bins = bins + 1, 0) nooutput
 bin = bins > 1 ? bin : 1
 seconds = previous + bin
+timed = 0
 do for [p = 1:3] {
 	top[p] = 0
 	do for [m = 1:n_models] {
 		c = 1 + (p - 1) * n_models + m
-		stats csv skip 1 using (top[p] = max(top[p], column(c)), 0) nooutput
+		stats csv skip 1 using (top[p] = max(top[p], col0(c)), timed = timed + (p == 3 && valid(c)), 0) nooutput
 	}
 }
 # In a unit that suits the length
 factor = seconds >= 1 ? 1 : seconds >= 1e-3 ? 1e3 : 1e6
-axis = sprintf("time in the trace, %s (%d bins of %s %s)", seconds >= 1 ? "s" : seconds >= 1e-3 ? "ms" : "µs", bins, \
+axis = sprintf("time in the trace, %s (%d bins of %s %s); one scale for all designs", \
+	seconds >= 1 ? "s" : seconds >= 1e-3 ? "ms" : "µs", bins, \
 	digits3(bin * (bin >= 1 ? 1 : bin >= 1e-3 ? 1e3 : 1e6)), bin >= 1 ? "s" : bin >= 1e-3 ? "ms" : "µs")
+axis = narrow ? axis[1:strstrt(axis, ";") - 1] : axis
 
-body = narrow ? 130 : 170
-gap = px * 2.6
-H = head + 3 * (body + gap) + foot - px * 0.5
+# Side by side there is a line for each design; on a narrow picture there are three blocks of lines.
+body = narrow ? 34 : 44
+gap = narrow ? 15 : 8
+block = n_models * (body + gap)
+H = head + (narrow ? 3 * (block + px * 3.6) : px * 2.2 + block) + foot
 load "canvas.gp"
 
-set lmargin at screen X(narrow ? 52 : 72)
-set rmargin at screen X(W - 20)
+left = narrow ? 44 : longest + 66
+between = 52
+wide = narrow ? W - left - 14 : (W - left - 20 - 2 * between) / 3
 set xrange [0:seconds * factor]
-s = step(seconds * factor, narrow ? 5 : 10)
+s = step(seconds * factor, narrow ? 5 : 4)
 set border 3 lc rgb 0x888888
+if (fmt ne "png") { set print base.(narrow ? ".narrow" : "").".panels" }
 
 set multiplot
 do for [p = 1:3] {
-	y = head + px * 1.9 + (p - 1) * (body + gap)
-	set tmargin at screen Y(y)
-	set bmargin at screen Y(y + body)
-	if (p > 1) {
-		unset label
-		unset object
-		unset arrow
+	x = narrow ? left : left + (p - 1) * (wide + between)
+	y0 = head + px * 2.2 + (narrow ? (p - 1) * (block + px * 3.6) : 0)
+	t = step(top[p] > 0 ? top[p] : 1, 2)
+	do for [m = 1:n_models] {
+		y = y0 + (m - 1) * (body + gap)
+		c = 1 + (p - 1) * n_models + m
+		last = m == n_models
+		set lmargin at screen X(x)
+		set rmargin at screen X(x + wide)
+		set tmargin at screen Y(y)
+		set bmargin at screen Y(y + body)
+		if (m > 1 || p > 1) {
+			unset label
+			unset object
+			unset arrow
+		}
+		if (m == 1) { set label 1 heading[p] at screen X(narrow ? 14 : x), Y(y - px * (narrow ? 2.1 : 1.1)) left }
+		if (narrow) {
+			set label 2 name[m] at screen X(x + 4), Y(y - 4) left front noenhanced
+		} else {
+			if (p == 1) { set label 2 name[m] at screen X(longest + 18), Y(y + body / 2) right noenhanced }
+		}
+		set yrange [0:top[p] > 0 ? top[p] * 1.06 : 1]
+		set ytics ()
+		do for [i = 0:int(max(top[p], 1) / t)] { set ytics add (si(i * t) i * t) }
+		set xtics ()
+		do for [i = 0:int(seconds * factor / s)] { set xtics add (last ? sprintf("%g", i * s) : "" i * s) }
+		set grid xtics ytics lt 1 lw 1 lc rgb rule back
+		if (fmt ne "png") { print sprintf("%.1f %.1f %.1f %.1f 0 %.9g 0", x, y, wide, body, seconds) }
+		if (p < 3 || timed) {
+			# A bin is hardly wider than a pixel: from middle to middle is as good as steps, and smaller.
+			plot csv skip 1 using (($1 + bin / 2) * factor):(col0(c)) with filledcurves y=0 lc rgb colour(m)
+		} else {
+			if (m == 1) { set label 3 "not measured" at graph 0.5, 0.5 center tc rgb grey }
+			plot -1 notitle
+		}
 	}
-	set label 1 heading[p] at screen X(narrow ? 14 : 16), Y(y - px) left
-	set yrange [0:top[p] > 0 ? top[p] * 1.06 : 1]
-	t = step(top[p] > 0 ? top[p] : 1, 4)
-	set ytics ()
-	do for [i = 0:int(max(top[p], 1) / t)] { set ytics add (si(i * t) i * t) }
-	set xtics ()
-	do for [i = 0:int(seconds * factor / s)] { set xtics add (p == 3 ? sprintf("%g", i * s) : "" i * s) }
-	set grid xtics ytics lt 1 lw 1 lc rgb rule back
-	plot for [m = 1:n_models] csv skip 1 using ($1 * factor):(column(1 + (p - 1) * n_models + m)) \
-		with steps lw (narrow ? 1.3 : 1.8) lc rgb colour(m) dt dash(m)
 }
 unset multiplot
 set output

@@ -180,8 +180,8 @@ static void folder(void **state)
 	assert_false(exists("out/charts/exits-boot-exact.narrow.svg"));
 	assert_int_equal(entries("out"), 2);
 	page = read_file("out/index.html");
-	assert_non_null(strstr(page, "id='w-exits-boot-exact-p'"));
-	assert_non_null(strstr(page, "href='#w-exits-boot-exact-p'"));
+	assert_non_null(strstr(page, "id=\"w-exits-boot-exact-p\""));
+	assert_non_null(strstr(page, "href=\"#w-exits-boot-exact-p\""));
 	assert_null(strstr(page, "<title>x</title>"));
 	free(page);
 }
@@ -320,7 +320,10 @@ static void page_escapes(void **state)
 	assert_non_null(f);
 	assert_int_equal(pl_page(f, &page, error, sizeof(error)), 0);
 	fclose(f);
-	assert_null(strstr(text, "<script"));
+	/* One script: the page's own, at its end. */
+	assert_non_null(strstr(text, "</main>\n<script>"));
+	assert_ptr_equal(strstr(text, "<script"), strstr(text, "</main>\n<script>") + 8);
+	assert_null(strstr(strstr(text, "<script") + 1, "<script"));
 	assert_null(strstr(text, "alert(1)</"));
 	assert_non_null(strstr(text, "&lt;script&gt;alert(1)&lt;/script&gt;"));
 	assert_null(strstr(text, "http://"));
@@ -333,9 +336,9 @@ static void page_escapes(void **state)
 static void page_content(void **state)
 {
 	static const char *const order[] = {
-		"id=\"answer\"",  "id=\"matrix\"", "✓ ",
-		"id=\"designs\"", "id=\"t1\"",	   "Counted: the same",
-		"Measured.",	  "id=\"trust\"",  "id=\"reproduce\""
+		"id=\"answer\"",  "id=\"matrix\"",  "<b>✓</b> ",
+		"id=\"t1\"",	  "Counted: exits", "Measured: ",
+		"id=\"designs\"", "id=\"trust\"",   "id=\"reproduce\"",
 	};
 	struct pl_page page = { .command = "unsync plot R.json -o x", .version = "0" };
 	struct pl_results r;
@@ -385,19 +388,83 @@ static void native_page(void **state)
 	pl_free(&r);
 }
 
+/* What the page gets of an SVG file, after <svg ...>; to be freed. */
+static char *inlined(const char *svg)
+{
+	static const unsigned int rgb[] = { 0x0072b2, 0x000000 };
+	static const struct pl_svg_palette palette = { rgb, 2 };
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	if (svg)
+		write_file("a.svg", svg, 0644);
+	if (!pl_svg_inline(f, in("a.svg"), "p-", "a & b", &palette)) {
+		fclose(f);
+		return text;
+	}
+	fclose(f);
+	free(text);
+	return NULL;
+}
+
+static void expect_svg(const char *inner, const char *wanted)
+{
+	char file[1024], page[1024], *text;
+
+	snprintf(file, sizeof(file),
+		 "<?xml version='1.0'?>\n<svg width='9' viewBox='0 0 9 9'>%s</svg>", inner);
+	snprintf(page, sizeof(page),
+		 "<svg role=\"img\" aria-label=\"a &amp; b\" viewBox=\"0 0 9 9\">%s</svg>", wanted);
+	text = inlined(file);
+	assert_non_null(text);
+	assert_string_equal(text, page);
+	free(text);
+}
+
+static void svg_in_page(void **state)
+{
+	(void)state;
+	expect_svg("", "");
+	/* Colours get the page's names; the same black is a design's in one place and ink in another. */
+	expect_svg("<rect fill='#ffffff'/>", "<rect fill=\"var(--card)\"></rect>");
+	expect_svg("<rect fill = 'rgb(  0, 114, 178)'/>", "<rect fill=\"var(--m0)\"></rect>");
+	expect_svg("<rect fill='rgb(  0,   0,   0)' color='black'/>",
+		   "<rect fill=\"var(--m1)\" color=\"var(--fg)\"></rect>");
+	expect_svg("<rect stroke='rgb(221, 221, 221)'/>", "<rect stroke=\"var(--rule)\"></rect>");
+	expect_svg("<rect fill='rgb(119, 170, 221)'/>", "<rect fill=\"#77aadd\"></rect>");
+	/* A line loses the points that lie on it, and no others. */
+	expect_svg("<path d='M1.00,2.00 L3.04,2.00 L5.00,2.00 L5.00,7.26 L1.50,9.00 Z '/>",
+		   "<path d=\"M1 2h4v5.3l-3.5 1.7z\"></path>");
+	expect_svg("<path d='M1,2 L5,2 L3,2 L3,2'/>", "<path d=\"M1 2h4-2\"></path>");
+	expect_svg("<path d='M1,2 L5,2 M6,2 L7,2'/>", "<path d=\"M1 2h4M6 2h1\"></path>");
+	expect_svg("<path d='M-1,0 h2 M0,-1 v2'/>", "<path d=\"M-1,0 h2 M0,-1 v2\"></path>");
+	expect_svg("<polygon points = '1.0,2.0 4.0,2.0 4.0,3.0 1.0,3.0 '/>",
+		   "<path d=\"M1 2h3v1h-3z\"></path>");
+	/* Names are made unique; what says nothing is left out. */
+	expect_svg("<g id='gnuplot_plot_1'><title>x</title>\n<g>\n</g></g>", "");
+	expect_svg("<defs><circle id='gpDot' r='1'/><pattern id='q'/></defs><a fill='url(#q)'/>",
+		   "<defs><pattern id=\"p-q\"></pattern></defs><a fill=\"url(#p-q)\"></a>");
+	expect_svg("<g stroke-linecap=\"butt\" stroke-width='1.00'>\n<text>1 &lt; 2 </text></g>",
+		   "<g stroke-width=\"1\"><text>1 &lt; 2 </text></g>");
+}
+
 static void bad_svg(void **state)
 {
-	FILE *f = fopen("/dev/null", "w");
+	static const char *const bad[] = {
+		"<svg><script>alert(1)</script></svg>",
+		"<svg>cut o",
+		"",
+		"<html></html>",
+		"<svg><g></svg>",
+	};
 
 	(void)state;
-	assert_non_null(f);
-	write_file("a.svg", "<svg><script>alert(1)</script></svg>", 0644);
-	assert_int_equal(pl_svg_inline(f, in("a.svg"), "p-", "x"), -1);
-	write_file("a.svg", "<svg>cut o", 0644);
-	assert_int_equal(pl_svg_inline(f, in("a.svg"), "p-", "x"), -1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_null(inlined(bad[i]));
 	unlink(in("a.svg"));
-	assert_int_equal(pl_svg_inline(f, in("a.svg"), "p-", "x"), -1);
-	fclose(f);
+	assert_null(inlined(NULL));
 }
 
 /* The real thing, if it is installed: every script draws every kind of result without a word. */
@@ -493,6 +560,7 @@ int main(void)
 		cmocka_unit_test(page_escapes),
 		cmocka_unit_test(page_content),
 		cmocka_unit_test(native_page),
+		cmocka_unit_test(svg_in_page),
 		cmocka_unit_test(bad_svg),
 		cmocka_unit_test_teardown(real_gnuplot, clean),
 	};

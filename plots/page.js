@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the page can do beyond standing there: tables that sort, designs and a trace to pick, values under
+// the pointer. Everything is on the page without it.
+"use strict";
+(() => {
+const $ = (sel, root = document) => [...root.querySelectorAll(sel)];
+const make = (tag, props = {}, ...kids) => {
+	const e = document.createElement(tag);
+	for (const [k, v] of Object.entries(props))
+		k in e ? e[k] = v : e.setAttribute(k, v);
+	e.append(...kids);
+	return e;
+};
+
+/* ---- sorting: a button in each heading; parts of a table (designs, bounds) each by themselves ---- */
+
+const key = (row, column) => {
+	const cell = row.cells[column];
+	return column && cell ? (cell.dataset.v === undefined ? NaN : +cell.dataset.v) : cell.innerText.trim();
+};
+
+/* What has no value stands last, whichever way it goes. */
+const compare = (a, b, up) => {
+	if (typeof a === "string")
+		return up * a.localeCompare(b);
+	if (isNaN(a) || isNaN(b))
+		return isNaN(a) - isNaN(b);
+	return up * (a - b);
+};
+
+const sort = (table, th, column) => {
+	const up = th.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+	for (const other of $("th[aria-sort]", table))
+		other.removeAttribute("aria-sort");
+	th.setAttribute("aria-sort", up > 0 ? "ascending" : "descending");
+	for (const body of table.tBodies)
+		body.append(...[...body.rows].map((row, i) => [key(row, column), i, row])
+			.sort((a, b) => compare(a[0], b[0], up) || a[1] - b[1]).map(e => e[2]));
+};
+
+for (const table of $("table.sort")) {
+	[...table.tHead.rows[0].cells].forEach((th, column) => {
+		const button = make("button", { type: "button", className: "by",
+			ariaLabel: "sort by " + th.innerText.replace(/\s+/g, " ").trim() });
+		button.onclick = () => sort(table, th, column);
+		th.append(button);
+	});
+}
+
+/* ---- picking designs: the others lose their colour in charts and their lines in tables ---- */
+
+const models = $("#designs tr[data-m]").map(tr => ({ number: tr.dataset.m, name: tr.dataset.label }));
+const picked = new Set();
+const root = document.documentElement.style;
+
+const show = only => {
+	for (const m of models) {
+		const off = only.size && !only.has(m.number);
+		off ? root.setProperty("--m" + m.number, "var(--off)") : root.removeProperty("--m" + m.number);
+	}
+};
+
+const pick = () => {
+	show(picked);
+	for (const e of $("tr[data-m]"))
+		e.hidden = !e.closest("#designs") && picked.size > 0 && !picked.has(e.dataset.m);
+	for (const chip of $(".chip"))
+		chip.setAttribute("aria-pressed", picked.has(chip.dataset.m));
+	all.hidden = !picked.size;
+};
+
+const all = make("button", { type: "button", className: "all", textContent: "show all", hidden: true });
+all.onclick = () => { picked.clear(); pick(); };
+
+const chip = m => {
+	const b = make("button", { type: "button", className: "chip", "data-m": m.number, "aria-pressed": "false" },
+		make("i", { className: "swatch m" + m.number }), m.name);
+	b.onclick = () => {
+		picked.delete(m.number) || picked.add(m.number);
+		pick();
+	};
+	b.onpointerenter = () => picked.size || show(new Set([m.number]));
+	b.onpointerleave = () => show(picked);
+	return b;
+};
+
+/* ---- picking a trace: its section alone, its column alone ---- */
+
+const sections = $("details.trace");
+
+const pickTrace = number => {
+	for (const s of sections) {
+		s.hidden = number !== "" && s.dataset.t !== number;
+		if (s.dataset.t === number)
+			s.open = true;
+	}
+	for (const table of $("table.matrix")) {
+		const columns = [...table.tHead.rows[0].cells];
+		const known = columns.some(th => th.dataset.t === number);
+		for (const row of table.rows)
+			columns.forEach((th, i) => {
+				row.cells[i].hidden = known && i > 0 && th.dataset.t !== number;
+			});
+	}
+};
+
+const tools = document.getElementById("tools");
+if (models.length > 1)
+	tools.append(make("div", { className: "chips", role: "group", ariaLabel: "Designs to show" },
+		make("span", { textContent: "Designs" }), ...models.map(chip), all));
+if (sections.length > 1) {
+	const select = make("select", {}, make("option", { value: "", textContent: "all" }),
+		...sections.map(s => make("option", { value: s.dataset.t, textContent: s.dataset.id })));
+	select.onchange = () => pickTrace(select.value);
+	tools.append(make("label", {}, "Trace ", select));
+	/* A link to a section that is hidden must still work. */
+	addEventListener("hashchange", () => {
+		const s = document.querySelector(location.hash || "main").closest("details.trace");
+		if (s && s.hidden) {
+			select.value = "";
+			pickTrace("");
+			s.scrollIntoView();
+		}
+	});
+}
+tools.hidden = false;
+
+/* ---- values under the pointer ---- */
+
+const fields = line => (line.match(/("([^"]|"")*"|[^,]*)(,|$)/g) || []).slice(0, line.split(",").length)
+	.map(f => f.replace(/,$/, "").replace(/^"(.*)"$/, "$1").replace(/""/g, '"'));
+const number = v => v === "" || v === undefined ? "" : Number(Number(v).toPrecision(6)).toLocaleString("en");
+const time = ns => ns >= 1e9 ? (ns / 1e9).toPrecision(3) + " s" : ns >= 1e6 ? (ns / 1e6).toPrecision(3) + " ms" :
+	ns >= 1e3 ? (ns / 1e3).toPrecision(3) + " µs" : Math.round(ns) + " ns";
+
+/* Of rows in rising order by their first number, the last that is not above x. */
+const at = (rows, x) => {
+	let low = 0, high = rows.length;
+	while (high - low > 1) {
+		const mid = (low + high) >> 1;
+		rows[mid][0] <= x ? low = mid : high = mid;
+	}
+	return low < rows.length && rows[low][0] <= x ? low : -1;
+};
+
+/* Each gives: what to say at x, as [heading, column names, [[number of the model, values...]...]]. */
+const readers = {
+	timeline: (rows, shown) => {
+		const bins = rows.slice(1).map(fields).map(r => r.map(v => v === "" ? NaN : +v));
+		return x => {
+			const bin = bins[Math.max(at(bins, x), 0)];
+			return ["from " + time(bin[0] * 1e9), ["out of sync", "exits", "in resyncs"],
+				shown.map((m, i) => [m, number(bin[1 + i]), number(bin[1 + shown.length + i]),
+					isNaN(bin[1 + 2 * shown.length + i]) ? "" :
+						time(bin[1 + 2 * shown.length + i] * 1e3)])];
+		};
+	},
+	latency: (rows, shown) => {
+		const own = shown.map(() => []);
+		for (const r of rows.slice(1).map(fields))
+			own[r[0] - 1].push([+r[2], +r[4]]);
+		return x => ["at most " + time(x), ["share of resyncs"], shown.map((m, i) => {
+			const k = own[i].length ? at(own[i], x) : -1;
+			return [m, !own[i].length ? "none" : (k < 0 ? 0 : own[i][k][1]).toFixed(2) + " %"];
+		})];
+	},
+};
+
+const tip = make("div", { className: "tip", role: "status", hidden: true });
+document.body.append(tip);
+
+const say = ([heading, columns, lines]) => {
+	tip.replaceChildren(make("b", { textContent: heading }), make("table", {},
+		make("thead", {}, make("tr", {}, make("th"), ...columns.map(c => make("th", { textContent: c })))),
+		make("tbody", {}, ...lines.filter(l => !picked.size || picked.has(l[0])).map(([m, ...values]) =>
+			make("tr", {}, make("th", {}, make("i", { className: "swatch m" + m }),
+				models.find(e => e.number === m).name),
+			...values.map(v => make("td", { textContent: v })))))));
+	tip.hidden = false;
+};
+
+const place = (x, y) => {
+	const box = tip.getBoundingClientRect(), wide = document.documentElement.clientWidth;
+	tip.style.left = Math.max(4, x + 18 + box.width > wide ? Math.min(x - 18, wide - 4) - box.width : x + 18) + "px";
+	tip.style.top = Math.max(4, Math.min(y + 12, innerHeight - box.height - 4)) + "px";
+};
+
+const watch = (svg, read) => {
+	const panels = svg.parentElement.dataset.panels.split(";").map(p => p.split(" ").map(Number));
+	const lines = panels.map(() => document.createElementNS(svg.namespaceURI, "line"));
+	let last = -1; /* share of a panel's width */
+
+	lines.forEach((line, i) => {
+		const [x, y, , h] = panels[i];
+		line.setAttribute("class", "cross");
+		for (const [k, v] of Object.entries({ x1: x, x2: x, y1: y, y2: y + h }))
+			line.setAttribute(k, v);
+		line.style.visibility = "hidden";
+		svg.append(line);
+	});
+	const leave = () => {
+		tip.hidden = true;
+		lines.forEach(l => l.style.visibility = "hidden");
+	};
+	const value = (panel, share) => panel[6] ? panel[4] * (panel[5] / panel[4]) ** share :
+		panel[4] + share * (panel[5] - panel[4]);
+	const go = (share, x, y) => {
+		last = share;
+		lines.forEach((line, i) => {
+			line.setAttribute("transform", `translate(${share * panels[i][2]} 0)`);
+			line.style.visibility = "visible";
+		});
+		say(read(value(panels[0], share)));
+		place(x, y);
+	};
+	svg.onpointermove = e => {
+		const p = new DOMPoint(e.clientX, e.clientY).matrixTransform(svg.getScreenCTM().inverse());
+		const hit = panels.find(([x, y, w, h]) => p.x >= x && p.x <= x + w && p.y >= y - 20 && p.y <= y + h + 20);
+		hit ? go((p.x - hit[0]) / hit[2], e.clientX, e.clientY) : leave();
+	};
+	svg.onpointerleave = leave;
+	svg.onblur = leave;
+	svg.onkeydown = e => {
+		const step = { ArrowLeft: -0.005, ArrowRight: 0.005, PageDown: 0.1, PageUp: -0.1, Home: -1, End: 1 }[e.key];
+		const box = svg.getBoundingClientRect();
+		if (e.key === "Escape")
+			leave();
+		if (!step)
+			return;
+		e.preventDefault();
+		go(Math.min(1, Math.max(0, (last < 0 ? 0.5 : last) + step)), box.right, Math.max(box.top, 0));
+	};
+	svg.setAttribute("tabindex", "0");
+};
+
+for (const figure of $("figure[data-kind]")) {
+	const reader = readers[figure.dataset.kind];
+	const rows = figure.querySelector(".data").textContent.trim().split("\n");
+	if (!reader || rows.length < 2)
+		continue;
+	const read = reader(rows, figure.dataset.models.split(" "));
+	for (const svg of $("[data-panels] > svg", figure))
+		watch(svg, read);
+}
+
+/* ---- on paper everything is open ---- */
+
+addEventListener("beforeprint", () => $("details:not([open])").forEach(d => {
+	d.open = true;
+	d.dataset.shut = "";
+}));
+addEventListener("afterprint", () => $("details[data-shut]").forEach(d => {
+	d.open = false;
+	delete d.dataset.shut;
+}));
+})();
