@@ -36,6 +36,7 @@ static const struct verb verbs[] = {
 	{ "replay", cli_replay, "run a trace through models, count and measure" },
 	{ "compare", cli_compare, "tell two results of replay apart" },
 	{ "plot", cli_plot, "draw charts and a page from replay results" },
+	{ "export", cli_export, "write a trace or a replay for Perfetto's viewer" },
 };
 
 static const struct verb *find_verb(const char *name)

@@ -18,32 +18,33 @@ struct vcpu_sets {
 	uint64_t *bits[UR_MAX_VMS];
 };
 
-static int hash_file(struct ur_survey *s, struct ut_error *err)
+int ur_hash_file(const char *path, uint64_t *xxh64, uint64_t *bytes, struct ut_error *err)
 {
 	XXH64_state_t *state = XXH64_createState();
 	unsigned char *chunk = malloc(CHUNK);
-	FILE *f = fopen(s->path, "rb");
+	FILE *f = fopen(path, "rb");
 	int ret = -1;
 	size_t n;
 
 	if (!f) {
-		ut_error_set(err, "%s: %s", s->path, strerror(errno));
+		ut_error_set(err, "%s: %s", path, strerror(errno));
 		goto out;
 	}
 	if (!state || !chunk) {
-		ut_error_set(err, "%s: out of memory", s->path);
+		ut_error_set(err, "%s: out of memory", path);
 		goto out;
 	}
 	XXH64_reset(state, 0);
+	*bytes = 0;
 	while ((n = fread(chunk, 1, CHUNK, f))) {
 		XXH64_update(state, chunk, n);
-		s->bytes += n;
+		*bytes += n;
 	}
 	if (ferror(f)) {
-		ut_error_set(err, "%s: offset %" PRIu64 ": %s", s->path, s->bytes, strerror(errno));
+		ut_error_set(err, "%s: offset %" PRIu64 ": %s", path, *bytes, strerror(errno));
 		goto out;
 	}
-	s->xxh64 = XXH64_digest(state);
+	*xxh64 = XXH64_digest(state);
 	ret = 0;
 out:
 	free(chunk);
@@ -236,7 +237,8 @@ int ur_survey_run(struct ur_survey *s, const char *path, struct ut_reader *reade
 	int ret = -1, end;
 
 	memset(s, 0, sizeof(*s));
-	if (name_it(s, path, ut_reader_header(reader), err) || hash_file(s, err))
+	if (name_it(s, path, ut_reader_header(reader), err) ||
+	    ur_hash_file(s->path, &s->xxh64, &s->bytes, err))
 		goto out;
 	while ((end = ut_reader_next(reader, &block, &damage)) > 0) {
 		if (note_block(s, &sets, &block, err))

@@ -59,4 +59,15 @@ int ur_survey_run(struct ur_survey *s, const char *path, struct ut_reader *reade
 
 void ur_survey_free(struct ur_survey *s);
 
+/**
+ * ur_hash_file() - what tells one trace from another: XXH64 of all its bytes, seed 0
+ * @path: the file
+ * @xxh64: result
+ * @bytes: its size
+ * @err: set on failure
+ *
+ * Return: 0 or -1.
+ */
+int ur_hash_file(const char *path, uint64_t *xxh64, uint64_t *bytes, struct ut_error *err);
+
 #endif
