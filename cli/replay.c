@@ -364,13 +364,13 @@ static bool wants_table(const struct request *rq)
 }
 
 static int print_table(const struct request *rq, const struct ur_trace *trace, bool first,
-		       const struct ur_clock *clock)
+		       const struct ur_context *context)
 {
 	if (!wants_table(rq))
 		return 0;
 	if (!first)
 		putchar('\n');
-	return ur_report_table(stdout, trace, clock);
+	return ur_report_table(stdout, trace, context);
 }
 
 static int report_failures(const struct ur_trace *trace)
@@ -405,23 +405,16 @@ static int report_violations(const struct ur_trace *trace)
 	return ret;
 }
 
-/* What a measured replay measures with; all NULL if it only counts. */
-struct instruments {
-	const struct ur_clock *clock;
-	struct ur_floor *floor;
-	const struct ur_hardware *hardware;
-};
-
 /* Return: EXIT_FAILED also if only one model failed; then there are results nevertheless. */
 static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
-		      const struct instruments *with)
+		      const struct ur_context *context)
 {
 	struct ur_plan plan = { .specs = rq->specs,
 				.n_specs = rq->n_specs,
 				.passes = (unsigned int)rq->passes,
-				.clock = with->clock,
-				.floor = with->floor,
-				.hardware = with->hardware,
+				.clock = context->clock,
+				.floor = context->floor,
+				.hardware = context->hardware,
 				.verify = rq->verify,
 				.mismatches = rq->mismatches,
 				.progress = progress,
@@ -439,7 +432,7 @@ static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
 	ret = report_failures(traces[i]);
 	if (report_violations(traces[i]))
 		ret = EXIT_FAILED;
-	if (print_table(rq, traces[i], i == 0, with->clock))
+	if (print_table(rq, traces[i], i == 0, context))
 		return cli_fail("out of memory");
 	return ret;
 }
@@ -451,8 +444,8 @@ static int write_results(const struct request *rq, const struct ur_context *cont
 	struct ut_error err;
 	int ret = EXIT_OK;
 
-	for (size_t i = 0; wants_table(rq) && i < context->notes.n; i++)
-		printf("note: %s\n", context->notes.of[i].line);
+	if (wants_table(rq))
+		ur_report_notes(stdout, context);
 	if (rq->output || rq->format == FORMAT_JSON) {
 		json = ur_results_json(context, traces, rq->n_files);
 		if (!json)
@@ -462,7 +455,7 @@ static int write_results(const struct request *rq, const struct ur_context *cont
 		ret = cli_fail("%s", err.text);
 	if (rq->format == FORMAT_JSON && ur_results_write(json, "-", &err))
 		ret = cli_fail("%s", err.text);
-	if (rq->format == FORMAT_CSV && ur_report_csv(stdout, traces, rq->n_files, context->clock))
+	if (rq->format == FORMAT_CSV && ur_report_csv(stdout, traces, rq->n_files, context))
 		ret = cli_fail("out of memory");
 	if (fflush(stdout) || ferror(stdout))
 		ret = cli_fail("standard output: cannot be written");
@@ -478,18 +471,16 @@ static double load_now(void)
 }
 
 /* Not having the floor or the processor's counters is no failure: results say what is not there. */
-static void set_up(struct instruments *with, struct ur_context *context, struct ur_clock *clock,
-		   struct ur_hardware *hardware)
+static void set_up(struct ur_context *context, struct ur_clock *clock, struct ur_hardware *hardware)
 {
 	context->load = (struct ur_load){ .before = load_now(),
 					  .cores = (double)sysconf(_SC_NPROCESSORS_ONLN) };
 	ur_clock_init(clock);
 	ur_hardware_open(hardware, NULL);
-	with->clock = context->clock = clock;
-	with->hardware = context->hardware = hardware;
-	with->floor = ur_floor_create(clock);
-	context->floor = with->floor;
-	if (!with->floor)
+	context->clock = clock;
+	context->hardware = hardware;
+	context->floor = ur_floor_create(clock);
+	if (!context->floor)
 		ur_warn(&context->notes, NULL,
 			"no memory to measure what reading tables takes at least");
 }
@@ -498,14 +489,13 @@ static int replay_all(struct request *rq, struct ur_trace **traces, const char *
 {
 	struct ur_context context = { .command = command };
 	struct ur_hardware hardware = { 0 };
-	struct instruments with = { 0 };
 	struct ur_clock clock;
 	int ret = EXIT_OK, status = EXIT_OK;
 
 	if (rq->passes)
-		set_up(&with, &context, &clock, &hardware);
+		set_up(&context, &clock, &hardware);
 	for (size_t i = 0; i < rq->n_files && (!i || traces[i - 1]); i++) {
-		ret = replay_one(rq, traces, i, &with);
+		ret = replay_one(rq, traces, i, &context);
 		if (ret)
 			status = ret;
 	}
@@ -515,7 +505,7 @@ static int replay_all(struct request *rq, struct ur_trace **traces, const char *
 		ret = write_results(rq, &context, traces);
 	}
 	ur_hardware_close(&hardware);
-	ur_floor_free(with.floor);
+	ur_floor_free(context.floor);
 	ur_warnings_free(&context.notes);
 	return ret ? ret : status;
 }

@@ -55,7 +55,8 @@ void ur_floor_free(struct ur_floor *floor);
  * @set: bytes of all tables; more than there are: all of them
  * @at: where to go on in the set; any number at first
  *
- * A set that fits a cache is read once before, so that it lies there. Return: ns for one table.
+ * A set that fits a cache is read once before, so that it lies there. Return: ns for one table, in the
+ * fastest of several stretches.
  */
 double ur_floor_read(struct ur_floor *floor, uint64_t set, uint64_t *at);
 

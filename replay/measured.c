@@ -162,6 +162,12 @@ double *ur_rates(const struct ur_measured *m, uint64_t events)
 	return rate;
 }
 
+void ur_above_null(const struct ur_measured *m, const struct ur_measured *null, double *ns)
+{
+	for (unsigned int p = 0; p < m->passes; p++)
+		ns[p] = m->total_ns[p] - null->total_ns[p];
+}
+
 bool ur_costs(const struct ur_measured *m, enum ur_cost what, const struct ur_resyncs *all,
 	      const struct ur_resyncs *synced, double *ns)
 {

@@ -153,6 +153,14 @@ uint64_t ur_working_set(const struct ur_measured *m);
 double *ur_rates(const struct ur_measured *m, uint64_t events);
 
 /**
+ * ur_above_null() - what each pass took above the same pass of the model that does nothing
+ * @m: the passes
+ * @null: as many passes of it
+ * @ns: set, for each pass; may come out below 0
+ */
+void ur_above_null(const struct ur_measured *m, const struct ur_measured *null, double *ns);
+
+/**
  * ur_costs() - what a thing cost in each pass
  * @m: the passes
  * @what: the thing

@@ -5,55 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/stats.h"
-
-#define FEW_PAIRS 3 /* of models not told apart, to go on one line */
-
-/* ---- numbers with units ---- */
-
-struct text {
-	char s[32];
-};
-
-static struct text show(double v, const char *const *units, const double *limits, size_t n)
-{
-	struct text t;
-	size_t i = 0;
-
-	while (i + 1 < n && v >= limits[i + 1])
-		i++;
-	v /= limits[i];
-	snprintf(t.s, sizeof(t.s), "%.*f%s",
-		 limits[i] == 1 || v >= 100 ? 0
-		 : v >= 10		    ? 1
-					    : 2,
-		 v, units[i]);
-	return t;
-}
-
-static struct text show_ns(double ns)
-{
-	static const char *const units[] = { " ns", " us", " ms", " s" };
-	static const double limits[] = { 1, 1e3, 1e6, 1e9 };
-
-	return show(ns, units, limits, 4);
-}
-
-static struct text show_rate(double rate)
-{
-	static const char *const units[] = { "", " k", " M", " G" };
-	static const double limits[] = { 1, 1e3, 1e6, 1e9 };
-
-	return show(rate, units, limits, 4);
-}
-
-static struct text show_bytes(double bytes)
-{
-	static const char *const units[] = { " B", " KiB", " MiB", " GiB" };
-	static const double limits[] = { 1, 1024, 1048576, 1073741824 };
-
-	return show(bytes, units, limits, 4);
-}
+#include "replay/report_text.h"
+#include "replay/report_times.h"
 
 /* ---- the table ---- */
 
@@ -80,7 +33,8 @@ static void print_head(FILE *out, const struct ur_survey *s)
 	fprintf(out, "%s: %s%s trace, %u VM%s, %u vCPU%s, %" PRIu64 " events over %s%s\n", s->id,
 		s->n_synthetic ? "synthetic " : "", s->mode == UT_MODE_EXACT ? "exact" : "native",
 		s->vms, s->vms == 1 ? "" : "s", s->vcpus, s->vcpus == 1 ? "" : "s", s->events,
-		show_ns((double)(s->last_ns - s->first_ns)).s, s->complete ? "" : "; INCOMPLETE");
+		ur_show_ns((double)(s->last_ns - s->first_ns)).s,
+		s->complete ? "" : "; INCOMPLETE");
 	if (s->mode != UT_MODE_EXACT)
 		fprintf(out, "native trace: all counts of writes are lower bounds\n");
 	if (s->lost)
@@ -127,7 +81,7 @@ static void print_in_step(FILE *out, const struct ur_trace *trace, int width)
 			" %10" PRIu64 " %10s\n",
 			width, trace->runs[i].spec->label, c[UM_writes_emulated], c[UM_resyncs],
 			c[UM_tables_synced], vain, c[UM_entries_compared], c[UM_unsync_peak],
-			show_bytes((double)c[UM_bookkeeping_peak]).s);
+			ur_show_bytes((double)c[UM_bookkeeping_peak]).s);
 	}
 }
 
@@ -235,166 +189,7 @@ static void print_own(FILE *out, const struct ur_trace *trace, int width)
 	}
 }
 
-/* Times of one run, worked out once for the lines and for the comparison below them. */
-struct times {
-	struct ur_stats total, resync, rate;
-};
-
-static int work_out(const struct ur_trace *trace, struct times *times)
-{
-	for (size_t i = 0; i < trace->n_runs; i++) {
-		const struct ur_measured *m = trace->runs[i].measured;
-		double *rate;
-		int ret;
-
-		if (!shown(&trace->runs[i]))
-			continue;
-		rate = ur_rates(m, trace->survey.events);
-		if (!rate)
-			return -1;
-		ret = ur_stats_of(rate, m->passes, &times[i].rate) ||
-		      ur_stats_of(m->total_ns, m->passes, &times[i].total) ||
-		      ur_stats_of(m->resync_ns, m->passes, &times[i].resync);
-		free(rate);
-		if (ret)
-			return -1;
-	}
-	return 0;
-}
-
-static void print_time_line(FILE *out, const struct ur_run *run, const struct times *t, int width,
-			    double ns)
-{
-	const struct ur_hist *h = &run->measured->resync;
-	char interval[72] = "-";
-
-	if (t->rate.has_interval)
-		snprintf(interval, sizeof(interval), "%s - %s", show_rate(t->rate.lo).s,
-			 show_rate(t->rate.hi).s);
-	fprintf(out, "%-*s %10s %10s %10s %10s %10s  %s\n", width, run->spec->label,
-		h->n ? show_ns((double)ur_hist_quantile(h, 0.5) * ns).s : "-",
-		h->n ? show_ns((double)ur_hist_quantile(h, 0.99) * ns).s : "-",
-		h->n ? show_ns(t->resync.median).s : "-", show_ns(t->total.median).s,
-		show_rate(t->rate.median).s, interval);
-}
-
-static bool overlap(const struct ur_stats *a, const struct ur_stats *b)
-{
-	return a->lo <= b->hi && b->lo <= a->hi;
-}
-
-/* Were two models told apart? Without a resync there is no time of resyncs to compare. */
-static bool alike(const struct ur_trace *trace, const struct times *times, size_t i, size_t k,
-		  bool resync)
-{
-	const struct ur_run *a = &trace->runs[i], *b = &trace->runs[k];
-
-	if (!shown(a) || !shown(b))
-		return false;
-	if (!resync)
-		return overlap(&times[i].total, &times[k].total);
-	return a->measured->resync.n && b->measured->resync.n &&
-	       overlap(&times[i].resync, &times[k].resync);
-}
-
-static unsigned int count_alike(const struct ur_trace *trace, const struct times *times, size_t i,
-				bool resync)
-{
-	unsigned int n = 0;
-
-	for (size_t k = i + 1; k < trace->n_runs; k++)
-		n += alike(trace, times, i, k, resync);
-	return n;
-}
-
-static void print_pairs(FILE *out, const struct ur_trace *trace, const struct times *times,
-			bool resync)
-{
-	const char *separator = " ";
-
-	for (size_t i = 0; i < trace->n_runs; i++) {
-		for (size_t k = i + 1; k < trace->n_runs; k++) {
-			if (!alike(trace, times, i, k, resync))
-				continue;
-			fprintf(out, "%s%s and %s", separator, trace->runs[i].spec->label,
-				trace->runs[k].spec->label);
-			separator = ", ";
-		}
-	}
-	fputc('\n', out);
-}
-
-/* Each model with those further down that it was not told apart from. */
-static void print_crowd(FILE *out, const struct ur_trace *trace, const struct times *times,
-			int width, bool resync)
-{
-	fputc('\n', out);
-	for (size_t i = 0; i < trace->n_runs; i++) {
-		const char *separator = "";
-
-		if (!count_alike(trace, times, i, resync))
-			continue;
-		fprintf(out, "  %-*s  ", width, trace->runs[i].spec->label);
-		for (size_t k = i + 1; k < trace->n_runs; k++) {
-			if (!alike(trace, times, i, k, resync))
-				continue;
-			fprintf(out, "%s%s", separator, trace->runs[k].spec->label);
-			separator = ", ";
-		}
-		fputc('\n', out);
-	}
-}
-
-/* Models whose intervals overlap, for each quantity. */
-static void print_alike(FILE *out, const struct ur_trace *trace, const struct times *times,
-			int width, bool resync)
-{
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < trace->n_runs; i++)
-		n += count_alike(trace, times, i, resync);
-	if (!n)
-		return;
-	fprintf(out, "no difference shown in %s:", resync ? "time in resyncs" : "total time");
-	if (n <= FEW_PAIRS)
-		print_pairs(out, trace, times, resync);
-	else
-		print_crowd(out, trace, times, width, resync);
-}
-
-static int print_times(FILE *out, const struct ur_trace *trace, int width, double ns)
-{
-	struct times *times = calloc(trace->n_runs, sizeof(*times));
-	bool intervals = false;
-	unsigned int passes = 0;
-
-	if (!times || work_out(trace, times)) {
-		free(times);
-		return -1;
-	}
-	fprintf(out, "\n%-*s %10s %10s %10s %10s %10s  %s\n", width, "time", "resync p50", "p99",
-		"all of it", "total", "events/s", "95 % interval");
-	for (size_t i = 0; i < trace->n_runs; i++) {
-		if (!shown(&trace->runs[i]))
-			continue;
-		passes = trace->runs[i].measured->passes;
-		intervals = times[i].total.has_interval;
-		print_time_line(out, &trace->runs[i], &times[i], width, ns);
-	}
-	if (intervals) {
-		print_alike(out, trace, times, width, false);
-		print_alike(out, trace, times, width, true);
-	} else if (passes) {
-		fprintf(out,
-			"%u pass%s: fewer than 6 give no 95 %% interval, so no two models are "
-			"told apart\n",
-			passes, passes == 1 ? "" : "es");
-	}
-	free(times);
-	return 0;
-}
-
-int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clock *clock)
+int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_context *context)
 {
 	int width = label_width(trace);
 
@@ -404,9 +199,34 @@ int ur_report_table(FILE *out, const struct ur_trace *trace, const struct ur_clo
 	print_agreement(out, trace, width);
 	print_own(out, trace, width);
 	print_verified(out, trace, width);
-	if (clock && print_times(out, trace, width, clock->ns_per_tick))
-		return -1;
-	return 0;
+	return context->clock ? ur_report_times(out, trace, context, width) : 0;
+}
+
+/* Counters that are missing for one reason are named together. */
+static void print_missing(FILE *out, const struct ur_hardware *hw)
+{
+	for (unsigned int e = 0; e < UR_HW_END; e++) {
+		bool said = false;
+
+		for (unsigned int k = 0; k < e; k++)
+			said |= hw->fd[k] < 0 && !strcmp(hw->why[k], hw->why[e]);
+		if (hw->fd[e] >= 0 || said)
+			continue;
+		fprintf(out, "note: not counted: %s", ur_hardware_name(e));
+		for (unsigned int k = e + 1; k < UR_HW_END; k++) {
+			if (hw->fd[k] < 0 && !strcmp(hw->why[k], hw->why[e]))
+				fprintf(out, ", %s", ur_hardware_name(k));
+		}
+		fprintf(out, ": %s\n", hw->why[e]);
+	}
+}
+
+void ur_report_notes(FILE *out, const struct ur_context *context)
+{
+	for (size_t i = 0; i < context->notes.n; i++)
+		fprintf(out, "note: %s\n", context->notes.of[i].line);
+	if (context->hardware)
+		print_missing(out, context->hardware);
 }
 
 /* ---- CSV ---- */
@@ -426,7 +246,14 @@ static void print_field(FILE *out, const char *s)
 	fputc('"', out);
 }
 
-static void print_measured_fields(FILE *out, const struct ur_measured *m, const struct times *t,
+static void print_figure(FILE *out, const struct ur_figure *f, int decimals)
+{
+	fputc(',', out);
+	if (f->any)
+		fprintf(out, "%.*f", decimals, f->of.median);
+}
+
+static void print_measured_fields(FILE *out, const struct ur_measured *m, const struct ur_times *t,
 				  double ns)
 {
 	const struct ur_hist *h = &m->resync;
@@ -439,6 +266,29 @@ static void print_measured_fields(FILE *out, const struct ur_measured *m, const 
 	fprintf(out, ",%.1f,%.1f,%.1f,%.1f,%.1f", t->rate.median, t->resync.median,
 		(double)ur_hist_quantile(h, 0.5) * ns, (double)ur_hist_quantile(h, 0.99) * ns,
 		(double)h->max * ns);
+	fprintf(out, ",%.1f,%.1f", (double)ur_hist_quantile(h, 0.9) * ns,
+		(double)ur_hist_quantile(h, 0.999) * ns);
+	print_figure(out, &t->above_null, 1);
+	for (unsigned int c = 0; c < UR_COST_END; c++)
+		print_figure(out, &t->cost[c], 3);
+	print_figure(out, &t->read, 1);
+	print_figure(out, &t->ratio, 3);
+	for (unsigned int e = 0; e < UR_HW_END; e++)
+		print_figure(out, &t->hardware[e], 0);
+}
+
+/* What is measured of the model as a whole, in the order of the fields above. */
+static void print_measured_heads(FILE *out)
+{
+	fputs(",passes,total_ns,total_ns_mad,total_ns_lo,total_ns_hi,events_per_s,resync_ns,"
+	      "resync_p50_ns,resync_p99_ns,resync_max_ns,resync_p90_ns,resync_p999_ns,"
+	      "above_null_ns",
+	      out);
+	for (unsigned int c = 0; c < UR_COST_END; c++)
+		fprintf(out, ",cost_%s_ns", ur_cost_name(c));
+	fputs(",floor_read_ns,floor_ratio", out);
+	for (unsigned int e = 0; e < UR_HW_END; e++)
+		fprintf(out, ",%s", ur_hardware_name(e));
 }
 
 /*
@@ -479,19 +329,16 @@ static void print_own_fields(FILE *out, const struct ur_trace *trace, const stru
 	}
 }
 
-static int print_rows(FILE *out, const struct ur_trace *trace, const struct ur_clock *clock)
+static int print_rows(FILE *out, const struct ur_trace *trace, const struct ur_context *context)
 {
-	struct times *times = calloc(trace->n_runs, sizeof(*times));
-
-	if (!times || (clock && work_out(trace, times))) {
-		free(times);
-		return -1;
-	}
 	for (size_t i = 0; i < trace->n_runs; i++) {
 		const struct ur_run *run = &trace->runs[i];
+		struct ur_times times;
 
 		if (!shown(run))
 			continue;
+		if (context->clock && ur_times_of(&times, trace, run, context))
+			return -1;
 		print_field(out, trace->survey.id);
 		fputc(',', out);
 		print_field(out, run->spec->model->name);
@@ -500,30 +347,28 @@ static int print_rows(FILE *out, const struct ur_trace *trace, const struct ur_c
 		fprintf(out, ",%" PRIu64, ur_exits(run->counters));
 		for (unsigned int c = 0; c < UM_COUNTER_END; c++)
 			fprintf(out, ",%" PRIu64, run->counters[c]);
-		if (clock)
-			print_measured_fields(out, run->measured, &times[i], clock->ns_per_tick);
+		if (context->clock)
+			print_measured_fields(out, run->measured, &times,
+					      context->clock->ns_per_tick);
 		print_own_fields(out, trace, run);
 		fputc('\n', out);
 	}
-	free(times);
 	return 0;
 }
 
-int ur_report_csv(FILE *out, struct ur_trace *const *traces, size_t n, const struct ur_clock *clock)
+int ur_report_csv(FILE *out, struct ur_trace *const *traces, size_t n,
+		  const struct ur_context *context)
 {
 	fputs("trace,model,label,exits", out);
 	for (unsigned int c = 0; c < UM_COUNTER_END; c++)
 		fprintf(out, ",%s", um_counter_name(c));
-	if (clock)
-		fputs(",passes,total_ns,total_ns_mad,total_ns_lo,total_ns_hi,events_per_s,resync_"
-		      "ns,"
-		      "resync_p50_ns,resync_p99_ns,resync_max_ns",
-		      out);
+	if (context->clock)
+		print_measured_heads(out);
 	if (n)
 		print_own_heads(out, traces[0]);
 	fputc('\n', out);
 	for (size_t i = 0; i < n; i++) {
-		if (print_rows(out, traces[i], clock))
+		if (print_rows(out, traces[i], context))
 			return -1;
 	}
 	return 0;

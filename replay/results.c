@@ -704,8 +704,7 @@ static json_t *above_null_json(const struct ur_measured *m, const struct ur_run 
 
 	if (!ns)
 		return NULL;
-	for (unsigned int p = 0; p < m->passes; p++)
-		ns[p] = m->total_ns[p] - null->measured->total_ns[p];
+	ur_above_null(m, null->measured, ns);
 	o = stats_json(ns, m->passes, TENTH);
 	free(ns);
 	return o;

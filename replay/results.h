@@ -17,8 +17,8 @@
 /* Circumstances of the whole run. */
 struct ur_context {
 	const struct ur_clock
-		*clock; /* NULL: nothing was measured; then nothing volatile is written */
-	const struct ur_floor *floor;	    /* its levels; NULL: not measured */
+		*clock;		/* NULL: nothing was measured; then nothing volatile is written */
+	struct ur_floor *floor; /* to measure with; NULL: not measured */
 	const struct ur_hardware *hardware; /* which counters there were; NULL: not tried */
 	const char *command;		    /* as the user typed it */
 	struct ur_load load;		    /* of the machine, before and after */

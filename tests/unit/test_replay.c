@@ -471,6 +471,7 @@ static void results_are_written_whole_or_not_at_all(void **state)
 static void table_names_every_model(void **state)
 {
 	const char *path = make_guest("table.utrace", 2000, 1);
+	const struct ur_context context = { .clock = &clk };
 	struct ur_spec specs[32];
 	struct ur_trace *trace;
 	char *text = NULL;
@@ -483,8 +484,8 @@ static void table_names_every_model(void **state)
 	assert_non_null(trace);
 	f = open_memstream(&text, &len);
 	assert_non_null(f);
-	assert_int_equal(ur_report_table(f, trace, &clk), 0);
-	assert_int_equal(ur_report_csv(f, &trace, 1, &clk), 0);
+	assert_int_equal(ur_report_table(f, trace, &context), 0);
+	assert_int_equal(ur_report_csv(f, &trace, 1, &context), 0);
 	fclose(f);
 	for (size_t i = 0; specs[i].model; i++) {
 		char row[128];
