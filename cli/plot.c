@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "plots/growth.h"
 #include "plots/report.h"
 #include "plots/text.h"
 
@@ -76,6 +77,8 @@ static int read_files(char **files, int n, struct pl_results *results)
 		if (pl_read(results, files[i], error, sizeof(error)))
 			return cli_fail("%s", error);
 	}
+	if (pl_growth_apart(results))
+		return cli_fail("out of memory");
 	if (!results->n_runs)
 		return cli_fail("%s: holds no run of any model; replay a trace with '--model all'",
 				files[0]);

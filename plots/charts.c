@@ -38,6 +38,27 @@ static bool has_timeline(const struct pl_results *r, size_t trace)
 	return false;
 }
 
+static bool growth_measured(const struct pl_results *r, size_t trace)
+{
+	return r->growth && any_measured(r->growth, trace);
+}
+
+static bool growth_writes(const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	for (size_t i = 0; r->growth && i < r->growth->n_runs; i++) {
+		if (pl_count(&r->growth->runs[i], "exit_table_write"))
+			return true;
+	}
+	return false;
+}
+
+/* The set that a chart is about. */
+static const struct pl_results *shown_set(const struct pl_results *r, const struct pl_chart *chart)
+{
+	return chart->kind->growth ? r->growth : r;
+}
+
 static const struct pl_chart_kind kinds[] = {
 	{
 		.name = "exits-overview",
@@ -70,6 +91,42 @@ static const struct pl_chart_kind kinds[] = {
 		.csv = pl_csv_resync_overview,
 		.axis = "µs in resyncs per 1000 trace events",
 		.line = "95 % interval of the median",
+	},
+	{
+		.name = "growth-resync",
+		.script = "growth.gp",
+		.title = "What time spent keeping tables in step grows with",
+		.caption =
+			"Synthetic traces, each panel with one thing varied: measured time in "
+			"resyncs "
+			"(emulated writes included, exits not) for each CR3 write, the median of "
+			"the "
+			"passes, and the 95 % interval of that median. Both scales are "
+			"logarithmic; "
+			"the dotted line is growth in proportion. Designs that take no such time "
+			"are not shown.",
+		.overview = true,
+		.growth = true,
+		.timed = true,
+		.applies = growth_measured,
+		.csv = pl_csv_growth_resync,
+		.axis = "µs in resyncs for each CR3 write",
+	},
+	{
+		.name = "growth-writes",
+		.script = "growth.gp",
+		.title = "What exits on writes to tables grow with",
+		.caption = "The same synthetic traces, counted: exits because the guest wrote a "
+			   "table, for "
+			   "each CR3 write. It is what resyncs spare. Where a design gives up a "
+			   "table that is written several times in a row, further writes are free, "
+			   "and faults follow that are not in here. Designs that take no such exit "
+			   "are not shown.",
+		.overview = true,
+		.growth = true,
+		.applies = growth_writes,
+		.csv = pl_csv_growth_writes,
+		.axis = "exits on table writes for each CR3 write",
 	},
 	{
 		.name = "cost",
@@ -231,8 +288,9 @@ static void put_trace(FILE *out, const struct pl_trace *t)
 		(unsigned long long)t->vcpus, t->vcpus == 1 ? "" : "s");
 }
 
-void pl_chart_note(FILE *out, const struct pl_results *results, const struct pl_chart *chart)
+void pl_chart_note(FILE *out, const struct pl_results *all, const struct pl_chart *chart)
 {
+	const struct pl_results *results = shown_set(all, chart);
 	size_t n = 0;
 	bool exact = results->traces[chart->trace].exact;
 
@@ -244,7 +302,8 @@ void pl_chart_note(FILE *out, const struct pl_results *results, const struct pl_
 			if (pl_compared(results, i))
 				exact = results->traces[i].exact;
 		}
-		fprintf(out, "%zu %s trace%s", n, exact ? "exact" : "native", n == 1 ? "" : "s");
+		fprintf(out, "%zu %s%s trace%s", n, chart->kind->growth ? "synthetic " : "",
+			exact ? "exact" : "native", n == 1 ? "" : "s");
 	}
 	if (chart->kind->timed)
 		put_passes(out, results, chart);
@@ -340,7 +399,7 @@ void pl_chart_colours(FILE *out, const struct pl_results *results, const struct 
 	size_t n = 0;
 
 	for (size_t m = 0; m < results->n_models; m++) {
-		if (pl_shown(results, trace, m))
+		if (pl_shown(shown_set(results, chart), trace, m))
 			fprintf(out, "%s%s", n++ ? " " : "", pl_colour(results, m));
 	}
 }

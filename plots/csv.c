@@ -5,6 +5,7 @@
 
 #include "plots/answer.h"
 #include "plots/charts.h"
+#include "plots/growth.h"
 #include "plots/text.h"
 
 #define LABEL_CHARS 34 /* what fits beside a bar */
@@ -255,4 +256,98 @@ void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace)
 		}
 		fputc('\n', out);
 	}
+}
+
+/* ---- growth ---- */
+
+/* For each CR3 write; the first ones, before the rounds begin, cost nothing that is shown. */
+static double each_round(const struct pl_trace *t, double value)
+{
+	uint64_t rounds = pl_parameter(t, "rounds");
+
+	return rounds ? value / (double)rounds : 0;
+}
+
+static void put_time(FILE *out, const struct pl_trace *t, const struct pl_run *run)
+{
+	const struct pl_stat *s;
+
+	if (!run->measured) {
+		fputs(",,,,0", out);
+		return;
+	}
+	s = &run->measured->resync_total;
+	fprintf(out, ",%.6g", each_round(t, s->median / 1e3));
+	if (s->has_interval)
+		fprintf(out, ",%.6g,%.6g", each_round(t, s->lo / 1e3), each_round(t, s->hi / 1e3));
+	else
+		fputs(",,", out);
+	put_count(out, run->measured->passes);
+}
+
+static const char *const growth_counters[] = {
+	"exit_table_write", "writes_emulated", "resyncs",	 "tables_synced",
+	"entries_compared", "nodes_visited",   "parents_marked", "bookkeeping_peak",
+};
+
+#define N_GROWTH_COUNTERS (sizeof(growth_counters) / sizeof(growth_counters[0]))
+
+static void put_counters(FILE *out, const struct pl_trace *t, const struct pl_run *run)
+{
+	fprintf(out, ",%.6g", each_round(t, (double)pl_count(run, "exit_table_write")));
+	put_count(out, pl_parameter(t, "rounds"));
+	for (size_t i = 0; i < N_GROWTH_COUNTERS; i++)
+		put_count(out, pl_count(run, growth_counters[i]));
+}
+
+static void put_series(FILE *out, const struct pl_results *g, const struct pl_series *s,
+		       void (*put)(FILE *out, const struct pl_trace *t, const struct pl_run *run))
+{
+	size_t number = 0;
+
+	for_each_shown(g, SIZE_MAX, m) {
+		number++;
+		for (size_t i = 0; i < s->n; i++) {
+			const struct pl_trace *t = &g->traces[s->traces[i]];
+			const struct pl_run *run = pl_run_of(g, s->traces[i], m);
+
+			if (!run)
+				continue;
+			pl_csv(out, s->parameter);
+			fprintf(out, ",%" PRIu64 ",%zu,", pl_parameter(t, s->parameter), number);
+			put_label(out, g->models[m].label);
+			put(out, t, run);
+			fputc('\n', out);
+		}
+	}
+}
+
+static void put_growth(FILE *out, const struct pl_results *g,
+		       void (*put)(FILE *out, const struct pl_trace *t, const struct pl_run *run))
+{
+	struct pl_growth growth;
+
+	if (!pl_growth_find(g, &growth)) {
+		for (size_t i = 0; i < growth.n; i++)
+			put_series(out, g, &growth.series[i], put);
+	}
+	pl_growth_free(&growth);
+}
+
+void pl_csv_growth_resync(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	fputs("parameter,value,number,model,median_us_per_cr3_write,ci95_low,ci95_high,passes\n",
+	      out);
+	put_growth(out, r->growth, put_time);
+}
+
+void pl_csv_growth_writes(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	fputs("parameter,value,number,model,table_write_exits_per_cr3_write,cr3_writes", out);
+	for (size_t i = 0; i < N_GROWTH_COUNTERS; i++)
+		fprintf(out, ",%s", growth_counters[i]);
+	fputc('\n', out);
+	put_growth(out, r->growth, put_counters);
 }

@@ -35,4 +35,13 @@ void pl_csv_exits_overview(FILE *out, const struct pl_results *r, size_t trace);
 /* Time in resyncs per 1000 events, with intervals: one line for each compared trace. */
 void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace);
 
+/*
+ * Time in resyncs for each CR3 write, with intervals: one line for each point of a series of synthetic
+ * traces and design. @trace is not used, here and below.
+ */
+void pl_csv_growth_resync(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Exits on table writes for each CR3 write, and what else was counted: as above. */
+void pl_csv_growth_writes(FILE *out, const struct pl_results *r, size_t trace);
+
 #endif

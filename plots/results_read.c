@@ -412,6 +412,29 @@ static int read_trace_counts(struct reader *rd, const struct node *n, struct pl_
 		 get_count(rd, &h, "resync_ns", (uint64_t)MAX_NS, &t->host_resync_ns));
 }
 
+/* Only of traces that were made up. */
+static int read_synthetic(struct reader *rd, const struct node *up, struct pl_trace *t)
+{
+	struct node n = { up, "synthetic", 0, json_object_get(up->json, "synthetic") };
+	const char *name;
+	json_t *value;
+	uint64_t v;
+
+	if (!n.json)
+		return 0;
+	if (!json_is_object(n.json))
+		return wrong_type(rd, &n, "an object");
+	json_object_foreach(n.json, name, value) {
+		struct node e = { &n, name, 0, value };
+
+		if (json_is_string(value) ? check_text(rd, &e, MAX_NAME)
+					  : to_count(rd, &e, INT64_MAX, &v))
+			return -1;
+	}
+	t->synthetic = n.json;
+	return 0;
+}
+
 static struct pl_trace *find_trace(struct pl_results *set, const char *id)
 {
 	for (size_t i = 0; i < set->n_traces; i++) {
@@ -432,7 +455,8 @@ static int read_trace(struct reader *rd, const struct node *n, size_t first)
 	    get_text(rd, n, "xxh64", MAX_NAME, &t.xxh64) ||
 	    get_text(rd, n, "mode", MAX_NAME, &mode) ||
 	    get_text(rd, n, "title", MAX_TEXT, &t.title) ||
-	    get_text(rd, n, "kernel", MAX_NAME, &t.kernel) || read_trace_counts(rd, n, &t))
+	    get_text(rd, n, "kernel", MAX_NAME, &t.kernel) || read_trace_counts(rd, n, &t) ||
+	    read_synthetic(rd, n, &t))
 		return -1;
 	t.exact = !strcmp(mode, "exact");
 	if (!t.exact && strcmp(mode, "native") != 0)
@@ -1008,24 +1032,37 @@ static void free_measured(struct pl_measured *m)
 	free(m);
 }
 
+static void free_runs(struct pl_results *r)
+{
+	for (size_t i = 0; i < r->n_runs; i++) {
+		if (r->runs[i].shared)
+			continue;
+		free(r->runs[i].timeline.unsync);
+		free(r->runs[i].timeline.exits);
+		free(r->runs[i].timeline.tables_synced);
+		free_measured(r->runs[i].measured);
+	}
+	free(r->runs);
+}
+
 void pl_free(struct pl_results *r)
 {
 	for (size_t i = 0; i < r->n_contexts; i++)
 		free(r->contexts[i].warnings);
 	for (size_t i = 0; i < r->n_models; i++)
 		free(r->models[i].options);
-	for (size_t i = 0; i < r->n_runs; i++) {
-		free(r->runs[i].timeline.unsync);
-		free(r->runs[i].timeline.exits);
-		free(r->runs[i].timeline.tables_synced);
-		free_measured(r->runs[i].measured);
+	/* Its models are those of the set. */
+	if (r->growth) {
+		free_runs(r->growth);
+		free(r->growth->traces);
+		free(r->growth);
 	}
+	free_runs(r);
 	for (size_t i = 0; i < r->n_documents; i++)
 		json_decref(r->documents[i].json);
 	free(r->contexts);
 	free(r->traces);
 	free(r->models);
-	free(r->runs);
 	free(r->failures);
 	free(r->counters);
 	free(r->causes);

@@ -47,6 +47,7 @@ struct pl_trace {
 	uint64_t bytes, events, blocks, duration_ns, vms, vcpus, lost;
 	uint64_t writes_trapped, writes_window, writes_walk; /* how the writes are known */
 	uint64_t host_unsync, host_sync, host_resync_ns;     /* what the recorded host did */
+	struct json_t *synthetic; /* parameters by name, of a trace that was made up; else NULL */
 };
 
 /* A model with one set of options: a column of every table, a colour of every chart. */
@@ -120,6 +121,7 @@ struct pl_run {
 	bool has_agreement, is_verified;
 	struct pl_agreement agreement;
 	struct pl_verified verified;
+	bool shared;		      /* what is allocated belongs to the run of another set */
 };
 
 struct pl_failure {
@@ -146,6 +148,8 @@ struct pl_results {
 	size_t n_contexts, n_traces, n_models, n_runs, n_failures, n_counters, n_causes;
 	struct pl_document *documents; /* the strings live in here */
 	size_t n_documents;
+	/* Traces that were made up to show what costs grow with, see growth.h; NULL: none. */
+	struct pl_results *growth;
 };
 
 /**
