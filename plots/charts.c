@@ -106,6 +106,7 @@ static const struct pl_chart_kind kinds[] = {
 			"the dotted line is growth in proportion. Designs that take no such time "
 			"are not shown.",
 		.overview = true,
+		.place = PL_SIDE_BY_SIDE,
 		.growth = true,
 		.timed = true,
 		.applies = growth_measured,
@@ -123,6 +124,7 @@ static const struct pl_chart_kind kinds[] = {
 			   "and faults follow that are not in here. Designs that take no such exit "
 			   "are not shown.",
 		.overview = true,
+		.place = PL_SIDE_BY_SIDE,
 		.growth = true,
 		.applies = growth_writes,
 		.csv = pl_csv_growth_writes,

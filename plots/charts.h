@@ -24,7 +24,7 @@ struct pl_chart_kind {
 	const char *caption; /* what is to be seen, for the page; plain text */
 	bool overview;	     /* one chart over all compared traces; else one for each trace */
 	enum pl_place place;
-	bool growth;	     /* an overview of the traces in results->growth instead */
+	bool growth; /* an overview of the traces in results->growth instead */
 	bool (*applies)(const struct pl_results *r, size_t trace);
 	void (*csv)(FILE *out, const struct pl_results *r, size_t trace);
 	const char *axis; /* overview: what the bars' length means */

@@ -121,7 +121,7 @@ struct pl_run {
 	bool has_agreement, is_verified;
 	struct pl_agreement agreement;
 	struct pl_verified verified;
-	bool shared;		      /* what is allocated belongs to the run of another set */
+	bool shared; /* what is allocated belongs to the run of another set */
 };
 
 struct pl_failure {
