@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* unsync dump: the events of a trace, one a line, as text or JSON. */
+/* unsync dump: the events of a trace, one a line, as text, JSON or CSV. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/text.h"
+#include "plots/text.h"
 #include "trace/trace.h"
 
 typedef unsigned long long ull;
 
 struct request {
-	bool json, verbose;
+	enum cli_format format;
+	bool verbose;
 	bool kinds[UT_KIND_END];
 	uint64_t vm, vcpu; /* ANY: all */
 	uint64_t from, to;
@@ -35,7 +39,11 @@ static void print_help(void)
 	       "      --from T      from this time on, e.g. 1.5s, 300ms; a bare number is seconds\n"
 	       "      --to T        up to this time\n"
 	       "  -n, --limit N     at most N events\n"
-	       "  -j, --json        JSON, an object a line; addresses and entries are hex strings\n"
+	       "      --format F    table (default), json (an object a line; addresses and "
+	       "entries\n"
+	       "                    are hex strings) or csv (a column for every field of any "
+	       "kind)\n"
+	       "  -j, --json        short for --format json\n"
 	       "  -v, --verbose     every entry of new shadow pages, not only the first %u\n"
 	       "  -h, --help        this text\n\n"
 	       "Columns: time in seconds, VM/vCPU, kind, fields. Kinds:",
@@ -259,174 +267,318 @@ static void print_text(const struct request *rq, const struct ut_event *e)
 	putchar('\n');
 }
 
-/* ---- JSON ---- */
+/* ---- JSON and CSV ---- */
 
-static void json_hex(const char *key, uint64_t value)
+/* Every field that an event of some kind has: the columns of CSV. JSON has those that there are. */
+static const char *const fields[] = {
+	"gva",	      "gfn",   "level", "role",	 "role_flags", "unsync",  "entries",   "offset",
+	"size",	      "old",   "value", "how",	 "error",      "outcome", "map_level", "walk",
+	"cr",	      "cr0",   "cr3",	"cr4",	 "efer",       "type",	  "pcid",      "index",
+	"entry_size", "dirty", "pages", "ns",	 "isa",	       "reason",  "name",      "count",
+	"pid",	      "text",  "final", "cause", "of",
+};
+
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+/* One event on its way out. */
+struct row {
+	bool csv;
+	char *cells[N_FIELDS]; /* CSV only */
+	bool failed;	       /* out of memory */
+};
+
+/* Takes @text over. */
+static void put_cell(struct row *row, const char *key, char *text)
 {
-	printf(",\"%s\":\"0x%llx\"", key, (ull)value);
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		if (!strcmp(fields[i], key)) {
+			row->cells[i] = text;
+			row->failed |= !text;
+			return;
+		}
+	}
+	free(text);
+	row->failed = true;
 }
 
-static void json_number(const char *key, uint64_t value)
+/* @quote: what is a string in JSON. */
+static void put(struct row *row, const char *key, bool quote, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void put(struct row *row, const char *key, bool quote, const char *fmt, ...)
 {
-	printf(",\"%s\":%llu", key, (ull)value);
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	if (row->csv) {
+		put_cell(row, key, text);
+		return;
+	}
+	row->failed |= !text;
+	if (text)
+		printf(quote ? ",\"%s\":\"%s\"" : ",\"%s\":%s", key, text);
+	free(text);
 }
 
-static void json_name(const char *key, const char *name)
+static void put_hex(struct row *row, const char *key, uint64_t value)
 {
-	printf(",\"%s\":\"%s\"", key, name);
+	put(row, key, true, "0x%llx", (ull)value);
 }
 
-static void json_bool(const char *key, bool value)
+static void put_number(struct row *row, const char *key, uint64_t value)
 {
-	printf(",\"%s\":%s", key, value ? "true" : "false");
+	put(row, key, false, "%llu", (ull)value);
 }
 
-static void json_text(const char *key, const struct ut_text *t)
+static void put_name(struct row *row, const char *key, const char *name)
 {
-	printf(",\"%s\":", key);
-	text_json(stdout, t->text, t->len);
+	put(row, key, true, "%s", name);
 }
 
-static void json_fault(const struct ut_fault *f)
+static void put_bool(struct row *row, const char *key, bool value)
 {
-	json_hex("gva", f->gva);
-	json_number("error", f->error);
-	json_name("outcome", NAME_OF(outcomes, f->outcome));
-	json_number("map_level", f->map_level);
-	printf(",\"walk\":{");
+	put(row, key, false, "%s", value ? "true" : "false");
+}
+
+static void put_text(struct row *row, const char *key, const struct ut_text *t)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f;
+
+	if (!row->csv) {
+		printf(",\"%s\":", key);
+		text_json(stdout, t->text, t->len);
+		return;
+	}
+	f = open_memstream(&text, &len);
+	if (!f) {
+		row->failed = true;
+		return;
+	}
+	text_plain(f, t->text, t->len);
+	row->failed |= fclose(f) != 0;
+	put_cell(row, key, text);
+}
+
+/* A list of pairs; in a cell of CSV "4:0x1063;3:0x2067". */
+struct pairs {
+	FILE *f; /* NULL: out of memory */
+	char *text;
+	size_t len;
+	bool any;
+};
+
+static void begin_pairs(struct row *row, struct pairs *p)
+{
+	*p = (struct pairs){ 0 };
+	p->f = open_memstream(&p->text, &p->len);
+	row->failed |= !p->f;
+}
+
+static void put_pair(const struct row *row, struct pairs *p, const char *json, unsigned int key,
+		     uint64_t value)
+{
+	if (!p->f)
+		return;
+	if (p->any)
+		fputc(row->csv ? ';' : ',', p->f);
+	fprintf(p->f, row->csv ? "%u:0x%llx" : json, key, (ull)value);
+	p->any = true;
+}
+
+static void end_pairs(struct row *row, struct pairs *p, const char *key, const char *brackets)
+{
+	if (!p->f)
+		return;
+	row->failed |= fclose(p->f) != 0;
+	if (row->csv) {
+		put_cell(row, key, p->text);
+		return;
+	}
+	printf(",\"%s\":%c%s%c", key, brackets[0], p->text ? p->text : "", brackets[1]);
+	free(p->text);
+}
+
+static void field_fault(struct row *row, const struct ut_fault *f)
+{
+	struct pairs walk;
+
+	put_hex(row, "gva", f->gva);
+	put_number(row, "error", f->error);
+	put_name(row, "outcome", NAME_OF(outcomes, f->outcome));
+	put_number(row, "map_level", f->map_level);
+	begin_pairs(row, &walk);
 	for (unsigned int level = f->top; level && level >= f->bottom; level--)
-		printf("%s\"%u\":\"0x%llx\"", level == f->top ? "" : ",", level,
-		       (ull)f->walk[level - 1]);
-	printf("}");
+		put_pair(row, &walk, "\"%u\":\"0x%llx\"", level, f->walk[level - 1]);
+	end_pairs(row, &walk, "walk", "{}");
 }
 
-static void json_write(const struct ut_write *w)
+static void field_write(struct row *row, const struct ut_write *w)
 {
-	json_hex("gfn", w->gfn);
-	json_number("offset", w->offset);
-	json_number("size", w->size);
+	put_hex(row, "gfn", w->gfn);
+	put_number(row, "offset", w->offset);
+	put_number(row, "size", w->size);
 	if (w->old_known)
-		json_hex("old", w->old);
-	else
-		printf(",\"old\":null");
-	json_hex("value", w->val);
-	json_name("how", NAME_OF(hows, w->how));
+		put_hex(row, "old", w->old);
+	else if (!row->csv)
+		put(row, "old", false, "null");
+	put_hex(row, "value", w->val);
+	put_name(row, "how", NAME_OF(hows, w->how));
 }
 
-static void json_page(const struct ut_page *p, bool fresh)
+static void field_page(struct row *row, const struct ut_page *p, bool fresh)
 {
+	struct pairs entries;
 	char buf[256];
 
-	json_hex("gfn", p->gfn);
-	json_number("level", ut_role_level(p->role));
-	json_number("role", p->role);
-	json_name("role_flags", role_names(p->role, buf, sizeof(buf)));
-	json_bool("unsync", p->unsync);
+	put_hex(row, "gfn", p->gfn);
+	put_number(row, "level", ut_role_level(p->role));
+	put_number(row, "role", p->role);
+	put_name(row, "role_flags", role_names(p->role, buf, sizeof(buf)));
+	put_bool(row, "unsync", p->unsync);
 	if (!fresh)
 		return;
 	if (!p->known) {
-		printf(",\"entries\":null");
+		if (!row->csv)
+			put(row, "entries", false, "null");
 		return;
 	}
-	printf(",\"entries\":[");
+	begin_pairs(row, &entries);
 	for (unsigned int i = 0; i < p->n; i++)
-		printf("%s[%u,\"0x%llx\"]", i ? "," : "", p->entries[i].index,
-		       (ull)p->entries[i].value);
-	printf("]");
+		put_pair(row, &entries, "[%u,\"0x%llx\"]", p->entries[i].index,
+			 p->entries[i].value);
+	end_pairs(row, &entries, "entries", "[]");
 }
 
-static void json_exits(const struct ut_exits *x)
+static void field_exits(struct row *row, const struct ut_exits *x)
 {
 	const char *name = ut_exit_name(x->isa, x->reason);
 
-	json_number("isa", x->isa);
-	json_number("reason", x->reason);
+	put_number(row, "isa", x->isa);
+	put_number(row, "reason", x->reason);
 	if (name)
-		json_name("name", name);
-	json_number("count", x->count);
-	json_number("ns", x->ns);
+		put_name(row, "name", name);
+	put_number(row, "count", x->count);
+	put_number(row, "ns", x->ns);
 }
 
-static void json_fields(const struct ut_event *e)
+static void put_fields(struct row *row, const struct ut_event *e)
 {
 	switch (e->kind) {
 	case UT_STATE:
-		json_hex("cr0", e->state.cr0);
-		json_hex("cr3", e->state.cr3);
-		json_hex("cr4", e->state.cr4);
-		json_hex("efer", e->state.efer);
+		put_hex(row, "cr0", e->state.cr0);
+		put_hex(row, "cr3", e->state.cr3);
+		put_hex(row, "cr4", e->state.cr4);
+		put_hex(row, "efer", e->state.efer);
 		break;
 	case UT_CR:
-		json_number("cr", e->cr.cr);
-		json_hex("value", e->cr.value);
+		put_number(row, "cr", e->cr.cr);
+		put_hex(row, "value", e->cr.value);
 		break;
 	case UT_INVLPG:
-		json_hex("gva", e->invlpg.gva);
+		put_hex(row, "gva", e->invlpg.gva);
 		break;
 	case UT_INVPCID:
-		json_number("type", e->invpcid.type);
-		json_number("pcid", e->invpcid.pcid);
-		json_hex("gva", e->invpcid.gva);
+		put_number(row, "type", e->invpcid.type);
+		put_number(row, "pcid", e->invpcid.pcid);
+		put_hex(row, "gva", e->invpcid.gva);
 		break;
 	case UT_FAULT:
-		json_fault(&e->fault);
+		field_fault(row, &e->fault);
 		break;
 	case UT_WRITE:
-		json_write(&e->write);
+		field_write(row, &e->write);
 		break;
 	case UT_AD:
-		json_hex("gfn", e->ad.gfn);
-		json_number("index", e->ad.index);
-		json_number("entry_size", e->ad.entry_size);
-		json_bool("dirty", e->ad.dirty);
+		put_hex(row, "gfn", e->ad.gfn);
+		put_number(row, "index", e->ad.index);
+		put_number(row, "entry_size", e->ad.entry_size);
+		put_bool(row, "dirty", e->ad.dirty);
 		break;
 	case UT_PAGE_NEW:
 	case UT_PAGE_FOUND:
 	case UT_PAGE_ZAP:
 	case UT_HOST_UNSYNC:
 	case UT_HOST_SYNC:
-		json_page(&e->page, e->kind == UT_PAGE_NEW);
+		field_page(row, &e->page, e->kind == UT_PAGE_NEW);
 		break;
 	case UT_HOST_RESYNC:
-		json_number("pages", e->resync.pages);
-		json_number("ns", e->resync.ns);
+		put_number(row, "pages", e->resync.pages);
+		put_number(row, "ns", e->resync.ns);
 		break;
 	case UT_EXITS:
-		json_exits(&e->exits);
+		field_exits(row, &e->exits);
 		break;
 	case UT_VM:
-		json_number("pid", e->text.value);
-		json_text("name", &e->text);
+		put_number(row, "pid", e->text.value);
+		put_text(row, "name", &e->text);
 		break;
 	case UT_MARK:
-		json_text("text", &e->text);
+		put_text(row, "text", &e->text);
 		break;
 	case UT_STAT:
-		json_text("name", &e->text);
-		json_number("value", e->text.value);
-		json_bool("final", e->text.final);
+		put_text(row, "name", &e->text);
+		put_number(row, "value", e->text.value);
+		put_bool(row, "final", e->text.final);
 		break;
 	case UT_LOST:
-		json_number("count", e->lost.count);
-		json_name("cause", ut_cause_name(e->lost.cause));
+		put_number(row, "count", e->lost.count);
+		put_name(row, "cause", ut_cause_name(e->lost.cause));
 		if (e->lost.kind)
-			json_name("of", ut_kind_name(e->lost.kind));
+			put_name(row, "of", ut_kind_name(e->lost.kind));
 		break;
 	default:
 		break;
 	}
 }
 
-static void print_json(const struct ut_event *e)
+static bool print_json(const struct ut_event *e)
 {
+	struct row row = { .csv = false };
+
 	printf("{\"time\":%llu", (ull)e->time);
 	if (e->vm != UT_NO_VM)
-		json_number("vm", e->vm);
+		printf(",\"vm\":%u", e->vm);
 	if (e->vcpu != UT_NO_VCPU)
-		json_number("vcpu", e->vcpu);
-	json_name("kind", ut_kind_name(e->kind));
-	json_fields(e);
+		printf(",\"vcpu\":%u", e->vcpu);
+	printf(",\"kind\":\"%s\"", ut_kind_name(e->kind));
+	put_fields(&row, e);
 	printf("}\n");
+	return !row.failed;
+}
+
+static void print_heads(void)
+{
+	fputs("time,vm,vcpu,kind", stdout);
+	for (size_t i = 0; i < N_FIELDS; i++)
+		printf(",%s", fields[i]);
+	putchar('\n');
+}
+
+static bool print_csv(const struct ut_event *e)
+{
+	struct row row = { .csv = true };
+
+	put_fields(&row, e);
+	printf("%llu,", (ull)e->time);
+	if (e->vm != UT_NO_VM)
+		printf("%u", e->vm);
+	putchar(',');
+	if (e->vcpu != UT_NO_VCPU)
+		printf("%u", e->vcpu);
+	printf(",%s", ut_kind_name(e->kind));
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		putchar(',');
+		if (row.cells[i])
+			pl_csv(stdout, row.cells[i]);
+		free(row.cells[i]);
+	}
+	putchar('\n');
+	return !row.failed;
 }
 
 /* ---- reading ---- */
@@ -437,19 +589,33 @@ static bool wanted(const struct request *rq, const struct ut_event *e)
 	       (rq->vm == ANY || rq->vm == e->vm) && (rq->vcpu == ANY || rq->vcpu == e->vcpu);
 }
 
-/* Prints what is wanted of a block. Returns false when there is no point in going on. */
-static bool print_block(const struct request *rq, const struct ut_block *b, uint64_t *printed)
+static bool print_event(const struct request *rq, const struct ut_event *e)
+{
+	switch (rq->format) {
+	case CLI_JSON:
+		return print_json(e);
+	case CLI_CSV:
+		return print_csv(e);
+	default:
+		print_text(rq, e);
+		return true;
+	}
+}
+
+/*
+ * Prints what is wanted of a block. Returns 1, 0 when there is no point in going on, or -1 without
+ * memory.
+ */
+static int print_block(const struct request *rq, const struct ut_block *b, uint64_t *printed)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		if (!wanted(rq, &b->events[i]))
 			continue;
 		if (*printed == rq->limit)
-			return false;
+			return 0;
 		(*printed)++;
-		if (rq->json)
-			print_json(&b->events[i]);
-		else
-			print_text(rq, &b->events[i]);
+		if (!print_event(rq, &b->events[i]))
+			return -1;
 	}
 	return *printed < rq->limit && !ferror(stdout);
 }
@@ -469,15 +635,18 @@ static int dump(const struct request *rq, struct ut_reader *r)
 	struct ut_error err;
 	struct ut_block b;
 	uint64_t printed = 0, unknown = 0;
-	int ret = 1, status;
+	int ret = 1, more = 1, status;
 
 	if (rq->from && ut_reader_seek_time(r, rq->from, &err))
 		return cli_fail("%s", err.text);
-	while (rq->limit && (ret = ut_reader_next(r, &b, &err)) == 1) {
+	if (rq->format == CLI_CSV)
+		print_heads();
+	while (rq->limit && more == 1 && (ret = ut_reader_next(r, &b, &err)) == 1) {
 		unknown += b.unknown;
-		if (!print_block(rq, &b, &printed))
-			break;
+		more = print_block(rq, &b, &printed);
 	}
+	if (more < 0)
+		return cli_fail("out of memory");
 	status = finish_output();
 	if (unknown)
 		cli_warn("%s: %llu events of kinds that this unsync does not know were left out",
@@ -528,7 +697,7 @@ static int parse_time(const char *option, const char *text, uint64_t *ns)
 	return EXIT_OK;
 }
 
-enum { OPT_VM = 256, OPT_VCPU, OPT_FROM, OPT_TO };
+enum { OPT_VM = 256, OPT_VCPU, OPT_FROM, OPT_TO, OPT_FORMAT };
 
 static int parse_option(struct request *rq, int opt, char **argv)
 {
@@ -548,8 +717,10 @@ static int parse_option(struct request *rq, int opt, char **argv)
 			return cli_usage("dump", "--limit '%s' is no number", optarg);
 		return EXIT_OK;
 	case 'j':
-		rq->json = true;
+		rq->format = CLI_JSON;
 		return EXIT_OK;
+	case OPT_FORMAT:
+		return cli_parse_format("dump", optarg, &rq->format);
 	case 'v':
 		rq->verbose = true;
 		return EXIT_OK;
@@ -568,6 +739,7 @@ static int parse(struct request *rq, int argc, char **argv)
 		{ "from", required_argument, NULL, OPT_FROM },
 		{ "to", required_argument, NULL, OPT_TO },
 		{ "limit", required_argument, NULL, 'n' },
+		{ "format", required_argument, NULL, OPT_FORMAT },
 		{ "json", no_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },

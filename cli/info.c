@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* unsync info: what a trace holds, and how complete it is. */
+#define _GNU_SOURCE
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,7 @@
 #include "cli/agree.h"
 #include "cli/cli.h"
 #include "cli/text.h"
+#include "plots/text.h"
 #include "trace/trace.h"
 
 typedef unsigned long long ull;
@@ -581,177 +584,257 @@ static void print_text(const char *file, const struct ut_header *h, const struct
 
 /* ---- JSON ---- */
 
-static void json_string(const char *text)
+static void put_string(FILE *out, const char *text)
 {
-	text_json(stdout, text, strlen(text));
+	text_json(out, text, strlen(text));
 }
 
-static void json_header(const struct ut_header *h)
+static void json_header(FILE *out, const struct ut_header *h)
 {
-	printf("\"format\":\"%u.%u\",\"mode\":\"%s\",\"metadata\":{", h->major, h->minor,
-	       mode_name(h->mode));
+	fprintf(out, "\"format\":\"%u.%u\",\"mode\":\"%s\",\"metadata\":{", h->major, h->minor,
+		mode_name(h->mode));
 	for (size_t i = 0; i < h->n_meta; i++) {
 		if (i)
-			printf(",");
-		json_string(h->meta[i].key);
-		printf(":");
-		json_string(h->meta[i].value);
+			fprintf(out, ",");
+		put_string(out, h->meta[i].key);
+		fprintf(out, ":");
+		put_string(out, h->meta[i].value);
 	}
-	printf("}");
+	fprintf(out, "}");
 }
 
-static void json_named(const char *key, const char *const *names, const uint64_t *counts, size_t n)
+static void json_named(FILE *out, const char *key, const char *const *names, const uint64_t *counts,
+		       size_t n)
 {
 	bool any = false;
 
-	printf(",\"%s\":{", key);
+	fprintf(out, ",\"%s\":{", key);
 	for (size_t i = 0; i < n; i++) {
 		if (!names[i])
 			continue;
-		printf("%s\"%s\":%llu", any ? "," : "", names[i], (ull)counts[i]);
+		fprintf(out, "%s\"%s\":%llu", any ? "," : "", names[i], (ull)counts[i]);
 		any = true;
 	}
-	printf("}");
+	fprintf(out, "}");
 }
 
-static void json_kinds(const struct tally *t)
+static void json_kinds(FILE *out, const struct tally *t)
 {
-	printf(",\"kinds\":{");
+	fprintf(out, ",\"kinds\":{");
 	for (unsigned int k = 1; k < UT_KIND_END; k++)
-		printf("%s\"%s\":%llu", k > 1 ? "," : "", ut_kind_name(k), (ull)t->kinds[k]);
-	printf("},\"unknown\":%llu", (ull)t->unknown);
+		fprintf(out, "%s\"%s\":%llu", k > 1 ? "," : "", ut_kind_name(k), (ull)t->kinds[k]);
+	fprintf(out, "},\"unknown\":%llu", (ull)t->unknown);
 }
 
-static void json_vms(const struct tally *t)
+static void json_vms(FILE *out, const struct tally *t)
 {
-	printf(",\"vms\":[");
+	fprintf(out, ",\"vms\":[");
 	for (size_t i = 0; i < t->n_vms; i++) {
 		const struct vm *v = &t->vms[i];
 
-		printf("%s{\"vm\":%u,\"events\":%llu,\"vcpus\":%u,\"ended\":%s", i ? "," : "",
-		       v->id, (ull)v->events, v->n_vcpus, v->gone ? "true" : "false");
+		fprintf(out, "%s{\"vm\":%u,\"events\":%llu,\"vcpus\":%u,\"ended\":%s", i ? "," : "",
+			v->id, (ull)v->events, v->n_vcpus, v->gone ? "true" : "false");
 		if (v->named) {
-			printf(",\"pid\":%llu,\"name\":", (ull)v->pid);
-			text_json(stdout, v->name, v->name_len);
+			fprintf(out, ",\"pid\":%llu,\"name\":", (ull)v->pid);
+			text_json(out, v->name, v->name_len);
 		}
-		printf("}");
+		fprintf(out, "}");
 	}
-	printf("]");
+	fprintf(out, "]");
 }
 
-static void json_exits(const struct tally *t)
+static void json_exits(FILE *out, const struct tally *t)
 {
-	printf(",\"exits\":[");
+	fprintf(out, ",\"exits\":[");
 	for (size_t i = 0; i < t->n_exits; i++) {
 		const struct ut_exits *x = &t->exits[i];
 		const char *name = ut_exit_name(x->isa, x->reason);
 
-		printf("%s{\"isa\":\"%s\",\"reason\":%u,\"name\":", i ? "," : "", cpu_name(x->isa),
-		       x->reason);
+		fprintf(out, "%s{\"isa\":\"%s\",\"reason\":%u,\"name\":", i ? "," : "",
+			cpu_name(x->isa), x->reason);
 		if (name)
-			json_string(name);
+			put_string(out, name);
 		else
-			printf("null");
-		printf(",\"count\":%llu,\"ns\":%llu}", (ull)x->count, (ull)x->ns);
+			fprintf(out, "null");
+		fprintf(out, ",\"count\":%llu,\"ns\":%llu}", (ull)x->count, (ull)x->ns);
 	}
-	printf("]");
+	fprintf(out, "]");
 }
 
-static void json_stats(const struct tally *t)
+static void json_stats(FILE *out, const struct tally *t)
 {
 	static const char *const sides[] = { "start", "end" };
 
-	printf(",\"host_statistics\":[");
+	fprintf(out, ",\"host_statistics\":[");
 	for (size_t i = 0; i < t->n_stats; i++) {
 		const struct stat_value *s = &t->stats[i];
 
-		printf("%s{\"name\":", i ? "," : "");
-		text_json(stdout, s->name, s->name_len);
+		fprintf(out, "%s{\"name\":", i ? "," : "");
+		text_json(out, s->name, s->name_len);
 		if (s->vm != UT_NO_VM)
-			printf(",\"vm\":%u", s->vm);
+			fprintf(out, ",\"vm\":%u", s->vm);
 		for (int side = 0; side < 2; side++) {
 			if (s->has[side])
-				printf(",\"%s\":%llu", sides[side], (ull)s->value[side]);
+				fprintf(out, ",\"%s\":%llu", sides[side], (ull)s->value[side]);
 		}
-		printf("}");
+		fprintf(out, "}");
 	}
-	printf("]");
+	fprintf(out, "]");
 }
 
-static void json_losses(const struct tally *t)
+static void json_losses(FILE *out, const struct tally *t)
 {
 	bool any = false;
 
-	printf(",\"losses\":[");
+	fprintf(out, ",\"losses\":[");
 	for (unsigned int c = 0; c < UT_LOST_CAUSE_END; c++) {
 		for (unsigned int k = 0; k < UT_KIND_END; k++) {
 			const struct loss *l = &t->losses[c][k];
 
 			if (!l->count)
 				continue;
-			printf("%s{\"cause\":\"%s\",\"kind\":\"%s\",\"count\":%llu,"
-			       "\"first_ns\":%llu,\"last_ns\":%llu}",
-			       any ? "," : "", ut_cause_name(c), loss_kind(k), (ull)l->count,
-			       (ull)l->first_ns, (ull)l->last_ns);
+			fprintf(out,
+				"%s{\"cause\":\"%s\",\"kind\":\"%s\",\"count\":%llu,"
+				"\"first_ns\":%llu,\"last_ns\":%llu}",
+				any ? "," : "", ut_cause_name(c), loss_kind(k), (ull)l->count,
+				(ull)l->first_ns, (ull)l->last_ns);
 			any = true;
 		}
 	}
-	printf("]");
+	fprintf(out, "]");
 }
 
-static void json_agreement(const struct tally *t)
+static void json_agreement(FILE *out, const struct tally *t)
 {
-	printf(",\"agreement\":{\"verdict\":\"%s\",\"checks\":[",
-	       t->verdict == AGREE_NO_EVENT ? "unknown" : agree_status_name(t->verdict));
+	fprintf(out, ",\"agreement\":{\"verdict\":\"%s\",\"checks\":[",
+		t->verdict == AGREE_NO_EVENT ? "unknown" : agree_status_name(t->verdict));
 	for (size_t i = 0; i < t->n_checks; i++) {
 		const struct agree_check *c = &t->checks[i];
 
-		printf("%s{\"counter\":\"%s\",\"events\":\"%s\",\"status\":\"%s\",\"kvm\":%llu",
-		       i ? "," : "", c->counter, c->events, agree_status_name(c->status),
-		       (ull)c->kvm);
+		fprintf(out,
+			"%s{\"counter\":\"%s\",\"events\":\"%s\",\"status\":\"%s\",\"kvm\":%llu",
+			i ? "," : "", c->counter, c->events, agree_status_name(c->status),
+			(ull)c->kvm);
 		if (c->status != AGREE_NO_EVENT)
-			printf(",\"trace\":%llu,\"bound\":%d", (ull)c->trace, c->bound);
+			fprintf(out, ",\"trace\":%llu,\"bound\":%d", (ull)c->trace, c->bound);
 		if (c->vm != UT_NO_VM)
-			printf(",\"vm\":%u", c->vm);
+			fprintf(out, ",\"vm\":%u", c->vm);
 		if (c->why)
-			printf(",\"why\":\"%s\"", c->why);
-		printf("}");
+			fprintf(out, ",\"why\":\"%s\"", c->why);
+		fprintf(out, "}");
 	}
-	printf("]}");
+	fprintf(out, "]}");
 }
 
-static void print_json(const char *file, const struct ut_header *h, const struct tally *t,
-		       const char *wrong)
+static void print_json(FILE *out, const char *file, const struct ut_header *h,
+		       const struct tally *t, const char *wrong)
 {
-	printf("{\"file\":");
-	json_string(file);
-	printf(",");
-	json_header(h);
-	printf(",\"complete\":%s,\"problem\":", wrong ? "false" : "true");
+	fprintf(out, "{\"file\":");
+	put_string(out, file);
+	fprintf(out, ",");
+	json_header(out, h);
+	fprintf(out, ",\"complete\":%s,\"problem\":", wrong ? "false" : "true");
 	if (wrong)
-		json_string(wrong);
+		put_string(out, wrong);
 	else
-		printf("null");
-	printf(",\"bytes\":%llu,\"blocks\":%llu,\"events\":%llu,\"bytes_per_event\":%.4f",
-	       (ull)t->bytes, (ull)t->blocks, (ull)t->all, bytes_per_event(t));
-	printf(",\"first_ns\":%llu,\"last_ns\":%llu,\"page_words\":%llu", (ull)t->first_ns,
-	       (ull)t->last_ns, (ull)t->words);
-	json_kinds(t);
-	json_named("faults", outcome_names, t->outcome, UT_OUT_FAST + 1);
-	json_named("writes", how_names, t->how, UT_HOW_WALK + 1);
-	printf(",\"writes_old_unknown\":%llu", (ull)t->old_unknown);
-	json_vms(t);
-	json_exits(t);
-	json_stats(t);
-	printf(",\"lost\":%llu", (ull)t->lost);
-	printf(",\"lost_by_cause\":{");
+		fprintf(out, "null");
+	fprintf(out, ",\"bytes\":%llu,\"blocks\":%llu,\"events\":%llu,\"bytes_per_event\":%.4f",
+		(ull)t->bytes, (ull)t->blocks, (ull)t->all, bytes_per_event(t));
+	fprintf(out, ",\"first_ns\":%llu,\"last_ns\":%llu,\"page_words\":%llu", (ull)t->first_ns,
+		(ull)t->last_ns, (ull)t->words);
+	json_kinds(out, t);
+	json_named(out, "faults", outcome_names, t->outcome, UT_OUT_FAST + 1);
+	json_named(out, "writes", how_names, t->how, UT_HOW_WALK + 1);
+	fprintf(out, ",\"writes_old_unknown\":%llu", (ull)t->old_unknown);
+	json_vms(out, t);
+	json_exits(out, t);
+	json_stats(out, t);
+	fprintf(out, ",\"lost\":%llu", (ull)t->lost);
+	fprintf(out, ",\"lost_by_cause\":{");
 	for (unsigned int c = UT_LOST_RING_FULL; c < UT_LOST_CAUSE_END; c++)
-		printf("%s\"%s\":%llu", c > UT_LOST_RING_FULL ? "," : "", ut_cause_name(c),
-		       (ull)t->lost_by[c]);
-	printf("}");
-	json_losses(t);
-	json_agreement(t);
-	printf("}\n");
+		fprintf(out, "%s\"%s\":%llu", c > UT_LOST_RING_FULL ? "," : "", ut_cause_name(c),
+			(ull)t->lost_by[c]);
+	fprintf(out, "}");
+	json_losses(out, t);
+	json_agreement(out, t);
+	fprintf(out, "}\n");
+}
+
+/* ---- CSV ---- */
+
+static void csv_value(const char *file, const char *path, const json_t *value)
+{
+	pl_csv(stdout, file);
+	putchar(',');
+	pl_csv(stdout, path);
+	putchar(',');
+	if (json_is_string(value))
+		pl_csv(stdout, json_string_value(value));
+	else if (json_is_integer(value))
+		printf("%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		printf("%.10g", json_real_value(value));
+	else if (!json_is_null(value))
+		fputs(json_is_true(value) ? "true" : "false", stdout);
+	putchar('\n');
+}
+
+/* A line for every value, named by the way to it: "kinds.fault", "vms.0.vcpus". */
+static int csv_values(const char *file, const char *path, const json_t *value)
+{
+	const char *key;
+	char *below;
+	json_t *member;
+	size_t i;
+	int ret = 0;
+
+	if (json_is_object(value)) {
+		json_object_foreach((json_t *)value, key, member) {
+			if (asprintf(&below, "%s%s%s", path, *path ? "." : "", key) < 0)
+				return -1;
+			ret |= csv_values(file, below, member);
+			free(below);
+		}
+	} else if (json_is_array(value)) {
+		json_array_foreach(value, i, member) {
+			if (asprintf(&below, "%s.%zu", path, i) < 0)
+				return -1;
+			ret |= csv_values(file, below, member);
+			free(below);
+		}
+	} else {
+		csv_value(file, path, value);
+	}
+	return ret;
+}
+
+/* What JSON says, value by value. */
+static int print_csv(const char *file, const struct ut_header *h, const struct tally *t,
+		     const char *wrong)
+{
+	char *text = NULL;
+	size_t len = 0;
+	json_t *json = NULL;
+	FILE *f = open_memstream(&text, &len);
+	json_error_t why = { .text = "out of memory" };
+	int ret = EXIT_OK;
+
+	if (f) {
+		print_json(f, file, h, t, wrong);
+		if (!fclose(f))
+			json = json_loadb(text, len, 0, &why);
+	}
+	if (!json) {
+		ret = cli_fail("%s: cannot be told as CSV: %s; --format json tells it", file,
+			       why.text);
+	} else {
+		json_object_del(json, "file");
+		if (csv_values(file, "", json))
+			ret = cli_fail("%s: out of memory", file);
+	}
+	json_decref(json);
+	free(text);
+	return ret;
 }
 
 /* ---- the verb ---- */
@@ -804,7 +887,35 @@ static void free_tally(struct tally *t)
 	free(t);
 }
 
-static int inform(const char *file, bool json, bool check)
+static int print(const char *file, enum cli_format format, const struct ut_header *h,
+		 const struct tally *t, const char *wrong)
+{
+	int ret = EXIT_OK;
+
+	if (format == CLI_CSV)
+		ret = print_csv(file, h, t, wrong);
+	else if (format == CLI_JSON)
+		print_json(stdout, file, h, t, wrong);
+	else
+		print_text(file, h, t, wrong);
+	fflush(stdout);
+	return ret;
+}
+
+static int conclude(const char *file, const struct tally *t, const char *wrong, bool check)
+{
+	if (wrong) {
+		cli_warn("%s", wrong);
+		return EXIT_FAILED;
+	}
+	if (check)
+		return judge(file, t);
+	if (t->lost)
+		cli_warn("%s: %llu events were lost while it was captured", file, (ull)t->lost);
+	return EXIT_OK;
+}
+
+static int inform(const char *file, enum cli_format format, bool check)
 {
 	struct ut_error err;
 	struct ut_reader *r = ut_reader_open(file, &err);
@@ -820,19 +931,9 @@ static int inform(const char *file, bool json, bool check)
 		return cli_fail("out of memory");
 	}
 	wrong = count_all(t, r, &err);
-	if (json)
-		print_json(file, ut_reader_header(r), t, wrong);
-	else
-		print_text(file, ut_reader_header(r), t, wrong);
-	fflush(stdout);
-	if (wrong) {
-		cli_warn("%s", wrong);
-		ret = EXIT_FAILED;
-	} else if (check) {
-		ret = judge(file, t);
-	} else if (t->lost) {
-		cli_warn("%s: %llu events were lost while it was captured", file, (ull)t->lost);
-	}
+	ret = print(file, format, ut_reader_header(r), t, wrong);
+	if (!ret)
+		ret = conclude(file, t, wrong, check);
 	free_tally(t);
 	ut_reader_close(r);
 	return ret;
@@ -846,11 +947,14 @@ static void print_help(void)
 	       "was lost, whether it is complete, and whether KVM's own counters agree with it. "
 	       "FILE may be -\n"
 	       "for standard input.\n\n"
-	       "  -c, --check  fail unless KVM's counters agree with the events: status 1 if they "
-	       "do not or\n"
-	       "               there are none, 3 if events were lost\n"
-	       "  -j, --json   JSON, an object a line for each file\n"
-	       "  -h, --help   this text\n\n"
+	       "  -c, --check     fail unless KVM's counters agree with the events: status 1 if "
+	       "they\n"
+	       "                  do not or there are none, 3 if events were lost\n"
+	       "      --format F  table (default), json (an object a line for each file) or csv "
+	       "(a\n"
+	       "                  line for each value)\n"
+	       "  -j, --json      short for --format json\n"
+	       "  -h, --help      this text\n\n"
 	       "Exit status: 0 good, 1 damaged or cut off (what can be read is counted), 2 "
 	       "usage.\n");
 }
@@ -859,23 +963,31 @@ int cli_info(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "check", no_argument, NULL, 'c' },
+		{ "format", required_argument, NULL, 'F' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false, check = false;
+	enum cli_format format = CLI_TABLE;
+	bool check = false;
 	int opt, one, ret = EXIT_OK;
 
 	opterr = 0;
 	optind = 0;
-	while ((opt = getopt_long(argc, argv, "cjh", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":cjh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			check = true;
 			break;
 		case 'j':
-			json = true;
+			format = CLI_JSON;
 			break;
+		case 'F':
+			if (cli_parse_format("info", optarg, &format))
+				return EXIT_USAGE;
+			break;
+		case ':':
+			return cli_usage("info", "option '%s' needs a value", argv[optind - 1]);
 		case 'h':
 			print_help();
 			return EXIT_OK;
@@ -885,10 +997,12 @@ int cli_info(int argc, char **argv)
 	}
 	if (optind == argc)
 		return cli_usage("info", "no file given");
+	if (format == CLI_CSV)
+		puts("file,key,value");
 	for (int i = optind; i < argc; i++) {
-		if (!json && i > optind)
+		if (format == CLI_TABLE && i > optind)
 			printf("\n");
-		one = inform(argv[i], json, check);
+		one = inform(argv[i], format, check);
 		if (one && ret != EXIT_FAILED)
 			ret = one;
 	}

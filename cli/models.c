@@ -10,18 +10,21 @@
 #include "cli/cli.h"
 #include "models/mmu.h"
 #include "models/plugin.h"
+#include "plots/text.h"
 
 #define CHECK_SECONDS 60
 #define MAX_SECONDS 3600
 
 static void print_help(void)
 {
-	printf("usage: unsync models [NAME|FILE.so...] [--json]\n"
+	printf("usage: unsync models [NAME|FILE.so...] [--format F]\n"
 	       "       unsync models --check NAME|FILE.so...\n\n"
 	       "Lists the models of shadow-paging designs with their options, defaults and "
 	       "ranges,\n"
 	       "and the counters that only they have. Without names, all that are built in.\n\n"
-	       "      --json        as JSON\n"
+	       "      --format F    table (default), json, or csv (a line for each option and "
+	       "counter)\n"
+	       "      --json        short for --format json\n"
 	       "      --check       look a model over: made-up guests run through it, in "
 	       "processes\n"
 	       "                    of its own, so that a crash is a result; exits 1 if a test "
@@ -122,18 +125,58 @@ static json_t *model_json(const struct um_model *m)
 	return json;
 }
 
-static int list(const struct um_model *const *models, size_t n, bool json)
+static void csv_line(const char *const *texts, size_t n)
 {
-	json_t *array = json ? json_array() : NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			putchar(',');
+		pl_csv(stdout, texts[i]);
+	}
+	putchar('\n');
+}
+
+#define CSV_LINE(...)                                                                              \
+	csv_line((const char *const[]){ __VA_ARGS__ },                                             \
+		 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
+
+static void csv_option(const char *model, const struct um_option *o)
+{
+	char min[24] = "", max[24] = "";
+
+	if (o->type == UM_OPT_NUMBER) {
+		snprintf(min, sizeof(min), "%" PRIu64, o->min);
+		snprintf(max, sizeof(max), "%" PRIu64, o->max);
+	}
+	CSV_LINE(model, "option", o->name, o->help, type_name(o->type), o->def, min, max,
+		 o->type == UM_OPT_CHOICE ? o->choices : "");
+}
+
+static void csv_model(const struct um_model *m)
+{
+	CSV_LINE(m->name, "model", m->name, m->summary, "", "", "", "", "");
+	for (const struct um_option *o = m->options; o && o->name; o++)
+		csv_option(m->name, o);
+	for (const struct um_own_counter *c = m->counters; c && c->name; c++)
+		CSV_LINE(m->name, "counter", c->name, c->help, "", "", "", "", "");
+}
+
+static int list(const struct um_model *const *models, size_t n, enum cli_format format)
+{
+	json_t *array = format == CLI_JSON ? json_array() : NULL;
 	int ret = EXIT_OK;
 
+	if (format == CLI_CSV)
+		puts("model,what,name,help,type,default,min,max,choices");
 	for (size_t i = 0; i < n; i++) {
-		if (json)
+		if (format == CLI_JSON)
 			json_array_append_new(array, model_json(models[i]));
+		else if (format == CLI_CSV)
+			csv_model(models[i]);
 		else
 			print_model(models[i]);
 	}
-	if (json && (json_dumpf(array, stdout, JSON_INDENT(1)) || putchar('\n') == EOF))
+	if (format == CLI_JSON &&
+	    (json_dumpf(array, stdout, JSON_INDENT(1)) || putchar('\n') == EOF))
 		ret = cli_fail("the list could not be written");
 	json_decref(array);
 	if (fflush(stdout) || ferror(stdout))
@@ -160,7 +203,7 @@ static size_t count_models(void)
 	return n;
 }
 
-static int list_named(char **names, int n, bool json)
+static int list_named(char **names, int n, enum cli_format format)
 {
 	const struct um_model **models = calloc((size_t)n, sizeof(struct um_model *));
 	const struct um_model *model;
@@ -175,7 +218,7 @@ static int list_named(char **names, int n, bool json)
 			add_once(models, &found, model);
 	}
 	if (!ret)
-		ret = list(models, found, json);
+		ret = list(models, found, format);
 	free(models);
 	return ret;
 }
@@ -198,12 +241,13 @@ static int check_named(char **names, int n, unsigned int seconds)
 
 int cli_models(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-						 { "check", no_argument, NULL, 'c' },
-						 { "seconds", required_argument, NULL, 's' },
-						 { "help", no_argument, NULL, 'h' },
-						 { 0 } };
-	bool json = false, check = false;
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },  { "format", required_argument, NULL, 'f' },
+		{ "check", no_argument, NULL, 'c' }, { "seconds", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },  { 0 }
+	};
+	enum cli_format format = CLI_TABLE;
+	bool check = false, chosen = false;
 	uint64_t seconds = CHECK_SECONDS;
 	int c, n;
 
@@ -220,14 +264,18 @@ int cli_models(int argc, char **argv)
 		if (c == 's' && cli_parse_number(optarg, 1, MAX_SECONDS, &seconds))
 			return cli_usage("models", "--seconds %s: give a number from 1 to %d",
 					 optarg, MAX_SECONDS);
-		json |= c == 'j';
+		if (c == 'f' && cli_parse_format("models", optarg, &format))
+			return EXIT_USAGE;
+		if (c == 'j')
+			format = CLI_JSON;
+		chosen |= c == 'f' || c == 'j';
 		check |= c == 'c';
 	}
 	n = argc - optind;
-	if (check && json)
-		return cli_usage("models", "--check has no JSON output");
+	if (check && chosen)
+		return cli_usage("models", "--check prints lines of text and takes no format");
 	if (check)
 		return n ? check_named(argv + optind, n, (unsigned int)seconds)
 			 : cli_usage("models", "--check which? name a model or a file");
-	return n ? list_named(argv + optind, n, json) : list(um_models(), count_models(), json);
+	return n ? list_named(argv + optind, n, format) : list(um_models(), count_models(), format);
 }

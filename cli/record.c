@@ -578,14 +578,15 @@ static void release(struct recording *r)
 	host_release(&r->host);
 }
 
-static int list(void)
+static int list(enum cli_format format)
 {
 	struct ut_error err;
 	struct host host;
 	int status;
 
 	host_probe(&host);
-	status = check_capture(&host, &err) ? cli_fail("%s", err.text) : targets_list(&host);
+	status =
+		check_capture(&host, &err) ? cli_fail("%s", err.text) : targets_list(&host, format);
 	host_release(&host);
 	return status;
 }
@@ -605,7 +606,7 @@ int cli_record(int argc, char **argv)
 	if (!record_parse(argc, argv, &opt, &status))
 		return status;
 	if (opt.list)
-		return list();
+		return list(opt.format);
 	r.status.wanted = !opt.quiet && isatty(STDERR_FILENO);
 	if (check_request(&r))
 		return cli_fail("%s", r.err.text);

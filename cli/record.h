@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/cli.h"
 #include "collector/assemble.h"
 #include "collector/capture.h"
 #include "collector/host.h"
@@ -24,10 +25,11 @@
 
 struct record_options {
 	const char *output;
-	bool force, exact, verbose, quiet, list, all;
+	bool force, exact, verbose, quiet, list, all, formatted;
 	pid_t pids[RECORD_TARGETS];
 	const char *names[RECORD_TARGETS]; /* of VMs */
 	unsigned int n_pids, n_names;
+	enum cli_format format; /* of the list */
 	uint64_t ring_bytes;
 	uint64_t duration; /* ns; 0: no limit, as with the next two */
 	uint64_t max_size; /* bytes */
@@ -77,7 +79,7 @@ struct record_targets {
 };
 
 /* unsync record --list. Returns the exit status. */
-int targets_list(const struct host *host);
+int targets_list(const struct host *host, enum cli_format format);
 
 /*
  * Processes of the VMs that were asked for by process or name. Returns 0, or -1 if one is not there

@@ -13,13 +13,13 @@
 #define SIZE_LEAST (256ull << 10)
 #define RATE_MOST 1000000000ull
 
-enum { OPT_EXACT = 256, OPT_VM, OPT_LIST, OPT_DURATION, OPT_MAX_SIZE, OPT_MAX_RATE };
+enum { OPT_EXACT = 256, OPT_VM, OPT_LIST, OPT_DURATION, OPT_MAX_SIZE, OPT_MAX_RATE, OPT_FORMAT };
 
 static void print_help(void)
 {
 	puts("usage: unsync record -o FILE [options] -- COMMAND [ARGUMENT...]\n"
 	     "       unsync record -o FILE [options] -p PID | --vm NAME | -a\n"
-	     "       unsync record --list\n\n"
+	     "       unsync record --list [--format F]\n\n"
 	     "Records what guests do to their page tables: those of COMMAND, or those that run\n"
 	     "already; until these end, a limit is reached, or Ctrl-C. The guests go on.\n\n"
 	     "  -o, --output FILE     the trace; '-' is standard output\n"
@@ -28,6 +28,7 @@ static void print_help(void)
 	     "      --vm NAME         the same, by the name that its monitor was given (-name)\n"
 	     "  -a, --all             every virtual machine of this host, now and later\n"
 	     "      --list            which run: name, process, vCPUs, paging, shadow pages\n"
+	     "      --format F        of that list: table (default), json or csv\n"
 	     "      --exact           record every write: keep the guest's shadow tables in step,\n"
 	     "                        with the module of collector/exact; the guest runs up to\n"
 	     "                        four times slower\n"
@@ -122,6 +123,9 @@ static int take_option(struct record_options *opt, int c, const char *word)
 	case OPT_LIST:
 		opt->list = true;
 		break;
+	case OPT_FORMAT:
+		opt->formatted = true;
+		return cli_parse_format("record", optarg, &opt->format);
 	case OPT_EXACT:
 		opt->exact = true;
 		break;
@@ -153,6 +157,8 @@ static int check(const struct record_options *opt)
 		return opt->output || opt->command || opt->all || some
 			       ? cli_usage("record", "--list goes with no output and no machine")
 			       : EXIT_OK;
+	if (opt->formatted)
+		return cli_usage("record", "--format is for --list; a trace has one format");
 	if (!opt->output)
 		return cli_usage("record", "say where the trace goes: -o FILE");
 	if (!opt->command && !opt->all && !some)
@@ -172,6 +178,7 @@ bool record_parse(int argc, char **argv, struct record_options *opt, int *status
 					       { "vm", 1, NULL, OPT_VM },
 					       { "all", 0, NULL, 'a' },
 					       { "list", 0, NULL, OPT_LIST },
+					       { "format", 1, NULL, OPT_FORMAT },
 					       { "exact", 0, NULL, OPT_EXACT },
 					       { "duration", 1, NULL, OPT_DURATION },
 					       { "max-size", 1, NULL, OPT_MAX_SIZE },

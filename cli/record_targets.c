@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* unsync record: virtual machines that run already. */
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/record.h"
 #include "collector/running.h"
+#include "plots/text.h"
 #include "trace/utf8.h"
 
 struct machines {
@@ -96,7 +98,42 @@ static void print_table(struct machines *m)
 	}
 }
 
-int targets_list(const struct host *host)
+static void print_csv(struct machines *m)
+{
+	char name[sizeof(m->list->name) + 4];
+
+	puts("name,pid,vcpus,paging,shadow_pages");
+	for (size_t i = 0; i < m->n; i++) {
+		const struct running_vm *vm = &m->list[i];
+
+		pl_csv(stdout, name_of(&m->list[i], name, sizeof(name)));
+		printf(",%d,%u,%s,%llu\n", (int)vm->pid, vm->vcpus, vm->paging,
+		       (unsigned long long)vm->shadow_pages);
+	}
+}
+
+static int print_json(struct machines *m)
+{
+	char name[sizeof(m->list->name) + 4];
+	json_t *list = json_array();
+	int ret = EXIT_OK;
+
+	for (size_t i = 0; i < m->n; i++) {
+		const struct running_vm *vm = &m->list[i];
+
+		json_array_append_new(list, json_pack("{ss,si,si,ss,sI}", "name",
+						      name_of(&m->list[i], name, sizeof(name)),
+						      "pid", (int)vm->pid, "vcpus", (int)vm->vcpus,
+						      "paging", vm->paging, "shadow_pages",
+						      (json_int_t)vm->shadow_pages));
+	}
+	if (json_dumpf(list, stdout, JSON_INDENT(1)) || putchar('\n') == EOF)
+		ret = cli_fail("the list could not be written");
+	json_decref(list);
+	return ret;
+}
+
+int targets_list(const struct host *host, enum cli_format format)
 {
 	struct machines m = { 0 };
 	struct ut_error err;
@@ -104,6 +141,10 @@ int targets_list(const struct host *host)
 
 	if (find_machines(&m, host, &err))
 		status = cli_fail("%s", err.text);
+	else if (format == CLI_JSON)
+		status = print_json(&m);
+	else if (format == CLI_CSV)
+		print_csv(&m);
 	else if (!m.n)
 		puts("no virtual machine runs");
 	else

@@ -6,6 +6,7 @@ foreach(name replay replay_cli replay_clock replay_hist replay_oracle replay_sta
 endforeach()
 target_compile_definitions(test_replay_truth PRIVATE UNSYNC_TRACES="${CMAKE_SOURCE_DIR}/data/traces"
 	UNSYNC_PAIRS="${CMAKE_SOURCE_DIR}/tests/known/pairs")
+target_link_libraries(test_replay_cli PRIVATE unsync-plots)
 target_sources(test_replay_cli PRIVATE ${CMAKE_SOURCE_DIR}/cli/replay.c ${CMAKE_SOURCE_DIR}/cli/predict.c
 	${CMAKE_SOURCE_DIR}/cli/models.c ${CMAKE_SOURCE_DIR}/cli/check.c ${CMAKE_SOURCE_DIR}/cli/common.c)
 add_test(NAME unit.results_schema COMMAND python3 ${CMAKE_CURRENT_LIST_DIR}/results_schema.py

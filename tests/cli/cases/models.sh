@@ -23,7 +23,7 @@ fails "no such model" 2 "no model 'nonsense'; " unsync models nonsense
 fails "full disk" 1 "standard output" sh -c 'unsync models >/dev/full'
 fails "check of what there is not" 2 "no model 'nonsense'; " unsync models --check nonsense
 fails "check of nothing" 2 "--check which\\? name a model" unsync models --check
-fails "check as JSON" 2 "--check has no JSON" unsync models --check --json null
+fails "check as JSON" 2 "takes no format" unsync models --check --json null
 fails "no time" 2 "--seconds 0: give a number from 1 to" unsync models --check --seconds 0 null
 fails "seconds without a number" 2 "--seconds needs a value" unsync models --check null --seconds
 fails "full disk, check" 1 "standard output" sh -c 'unsync models --check null >/dev/full'
