@@ -140,8 +140,8 @@ static void print_totals(FILE *out, const struct ur_trace *trace, const struct u
 			continue;
 		fprintf(out, "%-*s %10s %10s %10s %10s  %s\n", width, trace->runs[i].spec->label,
 			ur_show_ns(t->total.median).s, ur_show_ns(t->total.mad).s,
-			show_figure(&t->above_null, ur_show_cost).s,
-			ur_show_rate(t->rate.median).s, show_interval(&t->rate, ur_show_rate).s);
+			show_figure(&t->above_null, ur_show_cost).s, ur_show_rate(t->rate.median).s,
+			show_interval(&t->rate, ur_show_rate).s);
 	}
 }
 
@@ -164,8 +164,7 @@ static void print_resyncs(FILE *out, const struct ur_trace *trace, const struct 
 		if (!has_resyncs(run))
 			continue;
 		h = &run->measured->resync;
-		fprintf(out, "%-*s %10" PRIu64, width, run->spec->label,
-			ur_resyncs_of(run).count);
+		fprintf(out, "%-*s %10" PRIu64, width, run->spec->label, ur_resyncs_of(run).count);
 		for (size_t k = 0; k < sizeof(shares) / sizeof(shares[0]); k++)
 			fprintf(out, " %10s",
 				ur_show_ns((double)ur_hist_quantile(h, shares[k]) * ns).s);
@@ -240,10 +239,9 @@ static void print_hardware(FILE *out, const struct ur_trace *trace, const struct
 			continue;
 		if (cycles->any && done->any && cycles->of.median > 0)
 			snprintf(rate, sizeof(rate), "%.2f", done->of.median / cycles->of.median);
-		fprintf(out, "%-*s %12s %12s %12s %12s %12s\n", width,
-			trace->runs[i].spec->label, show_figure(cycles, ur_show_rate).s,
-			show_figure(done, ur_show_rate).s, rate,
-			show_figure(&f[UR_HW_llc_misses], ur_show_rate).s,
+		fprintf(out, "%-*s %12s %12s %12s %12s %12s\n", width, trace->runs[i].spec->label,
+			show_figure(cycles, ur_show_rate).s, show_figure(done, ur_show_rate).s,
+			rate, show_figure(&f[UR_HW_llc_misses], ur_show_rate).s,
 			show_figure(&f[UR_HW_dtlb_misses], ur_show_rate).s);
 	}
 }
@@ -269,8 +267,8 @@ static bool alike(const struct ur_trace *trace, const struct ur_times *times, si
 	       overlap(&times[i].resync, &times[k].resync);
 }
 
-static unsigned int count_alike(const struct ur_trace *trace, const struct ur_times *times, size_t i,
-				bool resync)
+static unsigned int count_alike(const struct ur_trace *trace, const struct ur_times *times,
+				size_t i, bool resync)
 {
 	unsigned int n = 0;
 
