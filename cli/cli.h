@@ -29,6 +29,7 @@ int cli_dump(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_plot(int argc, char **argv);
+int cli_cost(int argc, char **argv);
 int cli_scrub(int argc, char **argv);
 int cli_compare(int argc, char **argv);
 int cli_gen(int argc, char **argv);

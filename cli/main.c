@@ -35,6 +35,7 @@ static const struct verb verbs[] = {
 	{ "models", cli_models, "list the models and their options" },
 	{ "replay", cli_replay, "run a trace through models, count and measure" },
 	{ "compare", cli_compare, "tell two results of replay apart" },
+	{ "cost", cli_cost, "what each design costs on a platform, and where the ranking turns" },
 	{ "plot", cli_plot, "draw charts and a page from replay results" },
 	{ "export", cli_export, "write a trace or a replay for Perfetto's viewer" },
 };

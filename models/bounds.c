@@ -176,6 +176,7 @@ void um_bounds_written(struct um_mmu *mmu, const struct um_vcpu *vcpu, struct um
 	if (!frame->returned || frame->n_pages)
 		return;
 	mmu->count[UM_refaults_max]++;
+	mmu->count[UM_rewrites_max]++;
 	if (++frame->run < WRITES_BEFORE_FLOOD || !frame->by_flood)
 		return;
 	/* By now it would have been given up again. */

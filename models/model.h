@@ -101,7 +101,8 @@
 	X(pages_peak, "most shadow pages at once")                                                 \
 	X(bookkeeping_peak, "bytes of the design's own bookkeeping at peak")                       \
 	X(faults_prefilled, "faults spared because the design had filled the entry by itself")     \
-	X(exit_other, "exits of a kind that only this design has")
+	X(exit_other, "exits of a kind that only this design has")                                 \
+	X(rewrites_max, "of refaults_max, writes that would have been emulated again")
 
 enum um_counter {
 #define X(name, help) UM_##name,

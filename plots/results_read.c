@@ -604,6 +604,27 @@ static int read_counted(struct reader *rd, const struct node *run, struct pl_run
 	return 0;
 }
 
+static int read_own(struct reader *rd, const struct node *run, struct pl_run *r)
+{
+	struct node n = { run, "own", 0, json_object_get(run->json, "own") };
+	const char *name;
+	json_t *value;
+	uint64_t v;
+
+	if (!n.json)
+		return 0;
+	if (!json_is_object(n.json))
+		return wrong_type(rd, &n, "an object");
+	json_object_foreach(n.json, name, value) {
+		struct node e = { &n, name, 0, value };
+
+		if (to_count(rd, &e, MAX_COUNT, &v))
+			return -1;
+	}
+	r->own = n.json;
+	return 0;
+}
+
 static int read_resyncs(struct reader *rd, const struct node *run, struct pl_run *r)
 {
 	static const char *const fields[] = { "count", "tables", "compared", "changed" };
@@ -896,9 +917,9 @@ static int read_run(struct reader *rd, const struct node *n, const struct node *
 	r->trace = (size_t)(t - set->traces);
 	r->model = model;
 	r->json = n->json;
-	return -(read_counted(rd, n, r) || read_resyncs(rd, n, r) || read_timeline(rd, n, r) ||
-		 check_scale(rd, n, r) || read_measured(rd, n, r) || read_agreement(rd, n, r) ||
-		 read_verified(rd, n, r));
+	return -(read_counted(rd, n, r) || read_own(rd, n, r) || read_resyncs(rd, n, r) ||
+		 read_timeline(rd, n, r) || check_scale(rd, n, r) || read_measured(rd, n, r) ||
+		 read_agreement(rd, n, r) || read_verified(rd, n, r));
 }
 
 static int read_runs(struct reader *rd, const struct node *top, const struct node *summaries)

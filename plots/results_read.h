@@ -58,6 +58,7 @@ struct pl_model {
 	char *options;	     /* "name=value, name=value" */
 	bool null;	     /* PL_NULL_MODEL */
 	bool bound;	     /* a yardstick: shown, but never ahead */
+	bool bystander;	     /* set by whoever compares costs: shown, does not compete in that */
 };
 
 struct pl_stat {
@@ -116,6 +117,7 @@ struct pl_run {
 	size_t trace, model; /* numbers in the set */
 	struct json_t *json; /* all of it, unchecked but for what is below */
 	struct json_t *counted, *resyncs;
+	struct json_t *own; /* counters that only this model has; NULL: none */
 	struct pl_timeline timeline;
 	struct pl_measured *measured; /* NULL: nothing was measured */
 	bool has_agreement, is_verified;

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Writes a C file that holds other files' content: the program finds its scripts wherever it is moved.
+# Writes a C file that holds other files' content: the program finds them wherever it is moved.
 # For a script of the page, NAME.sha256 is added: its hash as a Content-Security-Policy names it.
-# Usage: cmake -DOUT=FILE.c -DDIR=FOLDER "-DFILES=a;b" -P embed.cmake
+# Usage: cmake -DOUT=FILE.c -DDIR=FOLDER "-DFILES=a;b" -DHEADER=room/files.h -DTYPE=pl_file -DTABLE=pl_files
+#	-P embed.cmake
+# HEADER declares "struct TYPE { const char *name; const unsigned char *data; size_t len; }" and TABLE.
+# -DSTRIP=.json takes that off the names.
 
 set(table "")
-set(text "// Generated from the files named below; do not edit.\n#include \"plots/files.h\"\n")
+set(text "// Generated from the files named below; do not edit.\n#include \"${HEADER}\"\n")
 set(number 0)
 
 # SHA-256 in base64: 32 bytes are ten groups of three, and two bytes that are filled up.
@@ -32,6 +35,9 @@ foreach(name IN LISTS FILES)
 	string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)"
 		"\\1\n" bytes "${bytes}")
 	string(APPEND text "\nstatic const unsigned char file_${number}[] = {\n${bytes}\n};\n")
+	if(STRIP)
+		string(REPLACE "${STRIP}" "" name "${name}")
+	endif()
 	string(APPEND table "\t{ \"${name}\", file_${number}, sizeof(file_${number}) },\n")
 	math(EXPR number "${number} + 1")
 	if(name MATCHES "[.]js$")
@@ -40,5 +46,5 @@ foreach(name IN LISTS FILES)
 		string(APPEND table "\t{ \"${name}.sha256\", (const unsigned char *)\"${hash}\", ${length} },\n")
 	endif()
 endforeach()
-string(APPEND text "\nconst struct pl_file pl_files[] = {\n${table}\t{ 0 },\n};\n")
+string(APPEND text "\nconst struct ${TYPE} ${TABLE}[] = {\n${table}\t{ 0 },\n};\n")
 file(WRITE ${OUT} "${text}")
