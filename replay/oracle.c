@@ -775,20 +775,20 @@ static void audit_page(struct ur_oracle *o, const struct um_page *page)
 
 static void audit_frame(struct ur_oracle *o, const struct um_page *first)
 {
+	const struct um_frame *frame = first->frame;
 	uint32_t pages = 0, synced = 0;
 
 	for (const struct um_page *p = first; p; p = p->next_of_gfn) {
-		if (p->frame != first->frame || p->gfn != first->frame->gfn)
+		if (p->frame != frame || p->gfn != frame->gfn)
 			violation(o, UR_RULE_counts, p, UM_ENTRIES, 0,
-				  "it is listed at gfn %#" PRIx64, first->frame->gfn);
+				  "it is listed at gfn %#" PRIx64, frame->gfn);
 		if (p->role & UT_ROLE_DIRECT)
 			continue;
 		pages++;
 		synced += in_sync(o, p);
 	}
-	check_count(o, first, "the number of pages of the frame", first->frame->n_pages, pages);
-	check_count(o, first, "the number of pages of the frame in sync", first->frame->n_synced,
-		    synced);
+	check_count(o, first, "the number of pages of the frame", frame->n_pages, pages);
+	check_count(o, first, "the number of pages of the frame in sync", frame->n_synced, synced);
 	check_reverse(o, first);
 }
 

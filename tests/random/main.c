@@ -163,6 +163,8 @@ static void with_value(struct account *a, const struct life *life, uint64_t seed
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int pick = value;
 
+		if (!values[i].n)
+			continue;
 		if (i != which) {
 			if (seed % 2)
 				continue;

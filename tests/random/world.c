@@ -108,7 +108,7 @@ static struct ut_entry *new_content(struct life *l, size_t n)
 
 	if (l->n_contents == l->cap_contents) {
 		l->cap_contents = l->cap_contents ? 2 * l->cap_contents : 64;
-		l->contents = or_die(realloc(l->contents, l->cap_contents * sizeof(*l->contents)));
+		l->contents = or_die(realloc(l->contents, l->cap_contents * sizeof(void *)));
 	}
 	return l->contents[l->n_contents++] = entries;
 }
