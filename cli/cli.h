@@ -108,13 +108,24 @@ int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *val
 int cli_parse_format(const char *verb, const char *text, enum cli_format *format);
 
 /**
- * cli_progress() - draw a progress bar on stderr if it is a terminal; at most ten times a second
+ * cli_progress() - draw a progress bar on stderr if it is a terminal
  * @what: short text in front
  * @done: so far
  * @total: in all; 0 unknown
  *
- * Shows the time left. Call with done == total to wipe it.
+ * Not before half a second has passed, and at most ten times a second; from the first second on with
+ * the time left. Call with done == total to wipe it; what comes after begins anew.
  */
 void cli_progress(const char *what, uint64_t done, uint64_t total);
+
+/**
+ * cli_progress_wipe() - wipe the bar for now, to print something else
+ */
+void cli_progress_wipe(void);
+
+/**
+ * cli_progress_off() - draw no bar from now on, as -q asks
+ */
+void cli_progress_off(void);
 
 #endif

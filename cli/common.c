@@ -3,11 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -129,6 +131,16 @@ int cli_parse_format(const char *verb, const char *text, enum cli_format *format
 	return cli_usage(verb, "no format '%s'; choose table, json or csv", text);
 }
 
+/* ---- progress ---- */
+
+#define BAR 30 /* cells */
+#define NAME 24
+
+static struct {
+	double started, drawn; /* 0: not */
+	bool off, shown;
+} line;
+
 static double now_s(void)
 {
 	struct timespec ts;
@@ -137,34 +149,84 @@ static double now_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
+static int terminal_width(void)
+{
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) || !w.ws_col ? 80 : w.ws_col;
+}
+
+/* @buf: at least 32 bytes */
+static const char *time_left(char *buf, double seconds)
+{
+	uint64_t s = (uint64_t)(seconds + 0.5);
+
+	if (s < 60)
+		snprintf(buf, 32, "%" PRIu64 " s left", s);
+	else if (s < 3600)
+		snprintf(buf, 32, "%" PRIu64 " min %" PRIu64 " s left", s / 60, s % 60);
+	else if (s < 360000)
+		snprintf(buf, 32, "%" PRIu64 " h %" PRIu64 " min left", s / 3600, s % 3600 / 60);
+	else
+		snprintf(buf, 32, "days left");
+	return buf;
+}
+
+/* @left: seconds; below 0: too early to tell */
+static void draw_bar(const char *what, double share, double left)
+{
+	static const char full[] = "##############################";
+	static const char empty[] = "..............................";
+	char end[32] = "";
+	int cells = (int)(share * BAR);
+
+	if (left >= 0)
+		time_left(end, left);
+	/* A line that wraps cannot be wiped. */
+	if (terminal_width() < NAME + BAR + 28)
+		fprintf(stderr, "\r\033[K%.0f %% %.18s", share * 100, end);
+	else
+		fprintf(stderr, "\r\033[K%-*.*s [%.*s%.*s] %3.0f %%  %s", NAME, NAME, what, cells,
+			full, BAR - cells, empty, share * 100, end);
+}
+
+void cli_progress_off(void)
+{
+	line.off = true;
+}
+
+void cli_progress_wipe(void)
+{
+	if (line.shown)
+		fputs("\r\033[K", stderr);
+	line.shown = false;
+	line.drawn = 0;
+}
+
 void cli_progress(const char *what, uint64_t done, uint64_t total)
 {
-	static double started, drawn;
-	double now = now_s();
-	double share;
-	int cells;
+	double now = now_s(), share;
 
-	if (!isatty(STDERR_FILENO))
+	if (line.off || !isatty(STDERR_FILENO))
 		return;
 	if (total && done >= total) {
-		fputs("\r\033[K", stderr);
-		started = 0;
+		cli_progress_wipe();
+		line.started = 0;
 		return;
 	}
-	if (started == 0)
-		started = now;
-	if (now - drawn < 0.1)
+	if (line.started == 0)
+		line.started = now;
+	if (now - line.started < 0.5 || now - line.drawn < 0.1)
 		return;
-	drawn = now;
+	line.drawn = now;
+	line.shown = true;
 	if (!total) {
-		fprintf(stderr, "\r\033[K%s %llu", what, (unsigned long long)done);
+		fprintf(stderr, "\r\033[K%.*s %" PRIu64, NAME, what, done);
 		return;
 	}
 	share = (double)done / (double)total;
-	cells = (int)(share * 30);
-	fprintf(stderr, "\r\033[K%-24.24s [%.*s%.*s] %3.0f %%", what, cells,
-		"##############################", 30 - cells, "..............................",
-		share * 100);
-	if (now - started > 1 && share > 0.01)
-		fprintf(stderr, "  %.0f s left", (now - started) * (1 - share) / share);
+	draw_bar(what, share,
+		 now - line.started > 1 && share > 0.001
+			 ? (now - line.started) * (1 - share) / share
+			 : -1);
 }

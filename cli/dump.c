@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/text.h"
@@ -45,6 +46,7 @@ static void print_help(void)
 	       "kind)\n"
 	       "  -j, --json        short for --format json\n"
 	       "  -v, --verbose     every entry of new shadow pages, not only the first %u\n"
+	       "  -q, --quiet       no progress bar\n"
 	       "  -h, --help        this text\n\n"
 	       "Columns: time in seconds, VM/vCPU, kind, fields. Kinds:",
 	       FEW_ENTRIES);
@@ -630,6 +632,16 @@ static int finish_output(void)
 	return cli_fail("standard output: cannot write: %s", strerror(errno));
 }
 
+/* Not among the events on a terminal. */
+static void show_progress(const struct request *rq, const struct ut_reader *r)
+{
+	uint64_t done, total;
+
+	ut_reader_progress(r, &done, &total);
+	if (done < total && !isatty(STDOUT_FILENO))
+		cli_progress(rq->file, done, total);
+}
+
 static int dump(const struct request *rq, struct ut_reader *r)
 {
 	struct ut_error err;
@@ -644,7 +656,9 @@ static int dump(const struct request *rq, struct ut_reader *r)
 	while (rq->limit && more == 1 && (ret = ut_reader_next(r, &b, &err)) == 1) {
 		unknown += b.unknown;
 		more = print_block(rq, &b, &printed);
+		show_progress(rq, r);
 	}
+	cli_progress("", 1, 1);
 	if (more < 0)
 		return cli_fail("out of memory");
 	status = finish_output();
@@ -724,6 +738,9 @@ static int parse_option(struct request *rq, int opt, char **argv)
 	case 'v':
 		rq->verbose = true;
 		return EXIT_OK;
+	case 'q':
+		cli_progress_off();
+		return EXIT_OK;
 	case ':':
 		return cli_usage("dump", "%s needs a value", argv[optind - 1]);
 	}
@@ -742,6 +759,7 @@ static int parse(struct request *rq, int argc, char **argv)
 		{ "format", required_argument, NULL, OPT_FORMAT },
 		{ "json", no_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' },
+		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -750,7 +768,7 @@ static int parse(struct request *rq, int argc, char **argv)
 
 	opterr = 0;
 	optind = 0;
-	while ((opt = getopt_long(argc, argv, ":k:n:jvh", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":k:n:jvqh", options, NULL)) != -1) {
 		if (opt == 'h') {
 			print_help();
 			exit(EXIT_OK);

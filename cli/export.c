@@ -36,7 +36,6 @@ static const char help[] =
 struct request {
 	const char *file, *replay, *output;
 	struct pf_range range;
-	bool quiet;
 };
 
 static volatile sig_atomic_t stop;
@@ -85,11 +84,10 @@ static int add_trace(const struct request *rq, struct pf *pf, struct ut_reader *
 		unknown += b.unknown;
 		ret = add_block(rq, pf, &b, &past);
 		ut_reader_progress(r, &done, &total);
-		if (!rq->quiet && done < total)
+		if (done < total)
 			cli_progress(rq->file, done, total);
 	}
-	if (!rq->quiet)
-		cli_progress("", 1, 1);
+	cli_progress("", 1, 1);
 	if (ret)
 		return ret;
 	if (end < 0)
@@ -325,7 +323,7 @@ static int take_option(struct request *rq, int c, char **argv)
 		rq->replay = optarg;
 		return EXIT_OK;
 	case 'q':
-		rq->quiet = true;
+		cli_progress_off();
 		return EXIT_OK;
 	case OPT_FROM:
 		return parse_time("--from", &rq->range.from);

@@ -16,7 +16,7 @@
 struct request {
 	const char *out;
 	struct ug_options options;
-	bool force, quiet;
+	bool force;
 };
 
 static void print_help(void)
@@ -52,10 +52,8 @@ static void print_help(void)
 
 static void progress(void *ctx, uint64_t done, uint64_t total)
 {
-	const struct request *rq = ctx;
-
-	if (!rq->quiet)
-		cli_progress("making up", done, total);
+	(void)ctx;
+	cli_progress("making up", done, total);
 }
 
 static int run(struct request *rq)
@@ -106,7 +104,7 @@ static int take_option(struct request *rq, int opt, char **argv)
 		rq->force = true;
 		return EXIT_OK;
 	case 'q':
-		rq->quiet = true;
+		cli_progress_off();
 		return EXIT_OK;
 	case 'c':
 		return take_change(rq);

@@ -233,7 +233,8 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Reads the whole file. Returns NULL, or one line that says what is wrong with it. */
-static const char *count_all(struct tally *t, struct ut_reader *r, struct ut_error *err)
+static const char *count_all(const char *file, struct tally *t, struct ut_reader *r,
+			     struct ut_error *err)
 {
 	struct ut_block b;
 	const char *wrong;
@@ -246,9 +247,9 @@ static const char *count_all(struct tally *t, struct ut_reader *r, struct ut_err
 		for (size_t i = 0; i < b.n; i++)
 			count_event(t, &b.events[i]);
 		ut_reader_progress(r, &t->bytes, &total);
-		cli_progress("reading", t->bytes, total);
+		cli_progress(file, t->bytes, total);
 	}
-	cli_progress("reading", 1, 1);
+	cli_progress("", 1, 1);
 	t->all = t->events + t->unknown;
 	/* Of a damaged file only what was read has to do with the events. */
 	ut_reader_progress(r, &t->bytes, &total);
@@ -930,7 +931,7 @@ static int inform(const char *file, enum cli_format format, bool check)
 		ut_reader_close(r);
 		return cli_fail("out of memory");
 	}
-	wrong = count_all(t, r, &err);
+	wrong = count_all(file, t, r, &err);
 	ret = print(file, format, ut_reader_header(r), t, wrong);
 	if (!ret)
 		ret = conclude(file, t, wrong, check);
@@ -954,6 +955,7 @@ static void print_help(void)
 	       "(a\n"
 	       "                  line for each value)\n"
 	       "  -j, --json      short for --format json\n"
+	       "  -q, --quiet     no progress bar\n"
 	       "  -h, --help      this text\n\n"
 	       "Exit status: 0 good, 1 damaged or cut off (what can be read is counted), 2 "
 	       "usage.\n");
@@ -965,6 +967,7 @@ int cli_info(int argc, char **argv)
 		{ "check", no_argument, NULL, 'c' },
 		{ "format", required_argument, NULL, 'F' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -974,7 +977,7 @@ int cli_info(int argc, char **argv)
 
 	opterr = 0;
 	optind = 0;
-	while ((opt = getopt_long(argc, argv, ":cjh", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":cjqh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			check = true;
@@ -988,6 +991,9 @@ int cli_info(int argc, char **argv)
 			break;
 		case ':':
 			return cli_usage("info", "option '%s' needs a value", argv[optind - 1]);
+		case 'q':
+			cli_progress_off();
+			break;
 		case 'h':
 			print_help();
 			return EXIT_OK;

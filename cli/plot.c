@@ -21,7 +21,7 @@ static const char help[] =
 	"  -o, --output DIR     where to; an earlier report there is replaced\n"
 	"  -f, --force          write into DIR even if it holds other files (they are left alone)\n"
 	"      --format F       svg, png or both (default): the files in DIR/charts\n"
-	"  -q, --quiet          do not print the path of the page\n"
+	"  -q, --quiet          no progress bar, and do not print the path of the page\n"
 	"  -h, --help           this text\n";
 
 static volatile sig_atomic_t stop;
@@ -138,6 +138,7 @@ int cli_plot(int argc, char **argv)
 			goto out;
 		case 'q':
 			quiet = true;
+			cli_progress_off();
 			break;
 		case 'h':
 			fputs(help, stdout);

@@ -93,15 +93,23 @@ static void print_prediction(const struct ur_prediction *p, const struct ur_spec
 	print_differences(p, mismatches ? mismatches : SHOWN);
 }
 
+static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	(void)ctx;
+	cli_progress(what, done, total);
+}
+
 /* Return: EXIT_OK, EXIT_FAILED if it does something else; -1: the traces cannot be used, which was said. */
 static int predict_one(const char *native, const char *exact, const struct ur_spec *spec,
 		       uint64_t mismatches)
 {
 	struct ur_prediction *p;
 	struct ut_error err;
-	int ret = EXIT_OK;
+	int ret;
 
-	if (ur_predict(native, exact, spec->model, spec->options, &p, &err)) {
+	ret = ur_predict(native, exact, spec->model, spec->options, progress, NULL, &p, &err);
+	cli_progress_wipe();
+	if (ret) {
 		cli_fail("%s", err.text);
 		return -1;
 	}

@@ -15,6 +15,7 @@
 #include "replay/results.h"
 
 #define DEFAULT_PASSES 7
+#define MAX_THREADS 1024
 
 enum format { FORMAT_DEFAULT, FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 
@@ -27,9 +28,13 @@ struct request {
 	const char *predict; /* the native twin of the exact trace, or NULL */
 	enum format format;
 	uint64_t passes, mismatches;
+	uint64_t threads; /* that count */
 	bool quiet, verify;
 	char **files;
 	size_t n_files;
+	/* For progress: which file is under way, and how many bytes there are. */
+	size_t number;
+	double bytes_before, bytes_now, bytes_all;
 };
 
 static void print_help(void)
@@ -62,6 +67,10 @@ static void print_help(void)
 	       "                      guests: does a model predict from the one what the host did "
 	       "in\n"
 	       "                      the other? (default: models of KVM, the host's version)\n"
+	       "  -j, --jobs N        count N models at a time (default: as many as there are "
+	       "processors;\n"
+	       "                      the counts are the same); measured passes have one thread "
+	       "whatever N is\n"
 	       "      --format F      table (default), json or csv on standard output\n"
 	       "  -q, --quiet         no progress bar; no table unless --format asks for it\n"
 	       "  -h, --help          this text\n\n"
@@ -228,6 +237,12 @@ static int take_option(struct request *rq, int c, char **argv)
 		return EXIT_OK;
 	case 'q':
 		rq->quiet = true;
+		cli_progress_off();
+		return EXIT_OK;
+	case 'j':
+		if (cli_parse_number(optarg, 1, MAX_THREADS, &rq->threads))
+			return cli_usage("replay", "-j %s: give a number from 1 to %d", optarg,
+					 MAX_THREADS);
 		return EXIT_OK;
 	case OPT_PASSES:
 		if (cli_parse_number(optarg, 1, UR_MAX_PASSES, &rq->passes))
@@ -271,12 +286,13 @@ static int parse(struct request *rq, int argc, char **argv)
 		{ "verify", no_argument, NULL, OPT_VERIFY },
 		{ "predict", required_argument, NULL, OPT_PREDICT },
 		{ "format", required_argument, NULL, OPT_FORMAT },
+		{ "jobs", required_argument, NULL, 'j' },
 		{ 0 }
 	};
 	int c, ret;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":m:o:qh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":m:o:j:qh", options, NULL)) != -1) {
 		if (c == 'h') {
 			print_help();
 			return EXIT_OK;
@@ -293,17 +309,28 @@ static int parse(struct request *rq, int argc, char **argv)
 
 /* ---- the run ---- */
 
+#define STEPS 1000000 /* of progress, from the first file to the last */
+
+/* How far all files together are; what one of them takes goes by its size. */
 static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
 {
 	const struct request *rq = ctx;
+	double bytes = rq->bytes_before + rq->bytes_now * (double)done / (double)total;
+	uint64_t steps = (uint64_t)(STEPS * bytes / rq->bytes_all);
+	char text[64];
 
-	if (!rq->quiet)
-		cli_progress(what, done, total);
+	if (rq->n_files > 1)
+		snprintf(text, sizeof(text), "%zu/%zu %s", rq->number, rq->n_files, what);
+	/* The last line is wiped by whoever has something to say. */
+	cli_progress(rq->n_files > 1 ? text : what, steps < STEPS ? steps : STEPS - 1, STEPS);
 }
 
-static void wipe_progress(struct request *rq)
+static double size_of(const char *path)
 {
-	progress(rq, "", 1, 1);
+	struct stat st;
+
+	/* No trace is empty. */
+	return stat(path, &st) || st.st_size < 1 ? 1 : (double)st.st_size;
 }
 
 static bool is_pipe(const char *path)
@@ -417,12 +444,17 @@ static int replay_one(struct request *rq, struct ur_trace **traces, size_t i,
 				.hardware = context->hardware,
 				.verify = rq->verify,
 				.mismatches = rq->mismatches,
+				.threads = (unsigned int)rq->threads,
 				.progress = progress,
 				.ctx = rq };
 	struct ut_error err;
-	int ret = ur_replay(rq->files[i], &plan, &traces[i], &err);
+	int ret;
 
-	wipe_progress(rq);
+	rq->number = i + 1;
+	rq->bytes_now = size_of(rq->files[i]);
+	ret = ur_replay(rq->files[i], &plan, &traces[i], &err);
+	rq->bytes_before += rq->bytes_now;
+	cli_progress_wipe();
 	if (ret)
 		return cli_fail("%s", err.text);
 	if (make_id_unique(traces, i))
@@ -518,6 +550,8 @@ static int run(struct request *rq, const char *command)
 	if (!traces)
 		return cli_fail("out of memory");
 	ret = check_files(rq);
+	for (size_t i = 0; i < rq->n_files; i++)
+		rq->bytes_all += size_of(rq->files[i]);
 	if (!ret)
 		ret = replay_all(rq, traces, command);
 	for (size_t i = 0; i < rq->n_files; i++)
@@ -560,9 +594,16 @@ static char *command_line(int argc, char **argv)
 	return line;
 }
 
+static uint64_t processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : (uint64_t)n;
+}
+
 int cli_replay(int argc, char **argv)
 {
-	struct request rq = { .passes = DEFAULT_PASSES };
+	struct request rq = { .passes = DEFAULT_PASSES, .threads = processors() };
 	char *command = command_line(argc, argv); /* before getopt moves the arguments about */
 	int ret = command ? parse(&rq, argc, argv) : cli_fail("out of memory");
 

@@ -38,10 +38,8 @@ static void print_help(void)
 
 static void progress(void *ctx, uint64_t done, uint64_t total)
 {
-	const struct request *rq = ctx;
-
-	if (!rq->quiet)
-		cli_progress("scrubbing", done, total);
+	(void)ctx;
+	cli_progress("scrubbing", done, total);
 }
 
 static int draw_key(struct request *rq)
@@ -115,6 +113,7 @@ static int take_option(struct request *rq, int opt, char **argv)
 		return EXIT_OK;
 	case 'q':
 		rq->quiet = true;
+		cli_progress_off();
 		return EXIT_OK;
 	case OPT_KEEP_TEXTS:
 		rq->options.keep_texts = true;

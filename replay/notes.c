@@ -20,7 +20,7 @@ void ur_note_build(struct ur_warnings *w)
 {
 	bool slow = false;
 
-#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 	slow = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)

@@ -24,6 +24,8 @@ struct job {
 	struct ur_prediction *out;
 	struct ur_vm_prediction *by_number[VM_NUMBERS];
 	struct seat *seats[VM_NUMBERS];
+	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
+	void *ctx;
 };
 
 static int append(struct ur_steps *steps, const struct ur_step *step)
@@ -159,6 +161,7 @@ static int read_trace(struct job *job, const char *path, enum ut_mode mode,
 {
 	struct ut_reader *r = ut_reader_open(path, err);
 	struct ut_block block;
+	uint64_t done, total;
 	int got, ret = -1;
 
 	if (!r)
@@ -177,6 +180,9 @@ static int read_trace(struct job *job, const char *path, enum ut_mode mode,
 				goto out;
 			}
 		}
+		ut_reader_progress(r, &done, &total);
+		if (job->progress)
+			job->progress(job->ctx, path, done, total);
 	}
 	ret = got;
 out:
@@ -300,7 +306,9 @@ static int predict(struct job *job, const char *native, const char *exact, struc
 }
 
 int ur_predict(const char *native, const char *exact, const struct um_model *model,
-	       const char *options, struct ur_prediction **out, struct ut_error *err)
+	       const char *options,
+	       void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total),
+	       void *ctx, struct ur_prediction **out, struct ut_error *err)
 {
 	struct job *job = calloc(1, sizeof(*job));
 	struct ur_prediction *p = calloc(1, sizeof(*p));
@@ -314,6 +322,8 @@ int ur_predict(const char *native, const char *exact, const struct um_model *mod
 	}
 	job->model = model;
 	job->options = options;
+	job->progress = progress;
+	job->ctx = ctx;
 	job->out = p;
 	ret = predict(job, native, exact, err);
 	free_job(job);

@@ -61,13 +61,17 @@ char *ur_kernel_of(const char *path, struct ut_error *err);
  * @exact: path of the exact trace of the same guests
  * @model: the model
  * @options: "name=value,name=value", or NULL
+ * @progress: called for every block of either trace, with its path; may be NULL
+ * @ctx: given to @progress
  * @out: the result, to be freed with ur_prediction_free(); NULL on failure
  * @err: set on failure: a trace that cannot be read, or is of the wrong kind
  *
  * Return: 0 or -1.
  */
 int ur_predict(const char *native, const char *exact, const struct um_model *model,
-	       const char *options, struct ur_prediction **out, struct ut_error *err);
+	       const char *options,
+	       void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total),
+	       void *ctx, struct ur_prediction **out, struct ut_error *err);
 
 void ur_prediction_free(struct ur_prediction *p);
 

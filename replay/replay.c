@@ -4,12 +4,14 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "replay/order.h"
+#include "replay/team.h"
 
 #define NULL_MODEL "null"
 
@@ -44,10 +46,14 @@ struct session {
 	const char *path;
 	const struct ur_plan *plan;
 	struct ut_reader *reader;
-	struct ur_order *order; /* of the pass under way */
+	struct ur_order *order;	      /* of the pass under way */
+	const struct ut_block *block; /* that is counted */
 	struct ur_trace *trace;
-	struct seat *seats;  /* one for each run */
-	uint64_t done, work; /* events fed to models: so far, in all passes */
+	struct seat *seats;   /* one for each run */
+	struct ur_team *team; /* counts; NULL in measured passes */
+	/* Work so far and in all, as far as can be told: an event through a model is 1, roughly. */
+	atomic_uint_fast64_t done;
+	uint64_t work;
 	struct ur_stretches stretches;
 };
 
@@ -450,11 +456,38 @@ static void end_measuring(struct session *s, struct seat *seat, unsigned int pas
 
 /* ---- passes ---- */
 
-static void show_progress(struct session *s, size_t events)
+/* The oracle looks at many entries for each event: from 3 to 30 times a model's own work. */
+#define VERIFY_WORK 10
+
+static void show_progress(void *ctx)
 {
-	s->done += events * s->trace->n_runs;
+	struct session *s = ctx;
+	uint64_t done = s->done;
+
 	if (s->plan->progress)
-		s->plan->progress(s->plan->ctx, s->trace->survey.id, s->done, s->work);
+		s->plan->progress(s->plan->ctx, s->trace->survey.id,
+				  done < s->work ? done : s->work - 1, s->work);
+}
+
+static unsigned int counting_threads(const struct ur_plan *plan)
+{
+	unsigned int n = plan->threads ? plan->threads : 1;
+
+	return n < plan->n_specs ? n : (unsigned int)plan->n_specs;
+}
+
+/* Of an event through a model, in the counted pass. */
+static uint64_t counting_work(const struct ur_plan *plan)
+{
+	return plan->verify ? VERIFY_WORK : 1;
+}
+
+/* For each event: it is decoded in each pass, and once before; models that count share the time out. */
+static uint64_t work_of_event(const struct ur_plan *plan)
+{
+	uint64_t passes = plan->passes ? UR_WARMUP + plan->passes : 0;
+
+	return 1 + (1 + plan->n_specs * counting_work(plan)) + passes * (1 + plan->n_specs);
 }
 
 static int changed(const struct session *s, struct ut_error *err)
@@ -474,26 +507,47 @@ static bool surveyed(const struct ur_survey *survey, const struct ut_block *bloc
 	return true;
 }
 
-static int feed_block(struct session *s, const struct ut_block *block, bool timed,
-		      unsigned int pass, struct ut_error *err)
+static void count_one(void *ctx, size_t i)
+{
+	struct session *s = ctx;
+	struct seat *seat = &s->seats[i];
+
+	if (!seat->run->failed[0]) {
+		count_block(seat, s->block);
+		check_alive(seat);
+	}
+	s->done += s->block->n * counting_work(s->plan);
+}
+
+/* Another one begins in each pass, so that none always finds the caches of one other. */
+static void time_all(struct session *s, const struct ut_block *block, unsigned int pass)
 {
 	size_t n = s->trace->n_runs;
 
-	if (timed && ur_stretches_of(&s->stretches, &s->trace->runs[0].timeline, block))
-		return ut_error_set(err, "%s: out of memory", s->path);
-	/* Another one begins in each pass, so that none always finds the caches of one other. */
 	for (size_t i = 0; i < n; i++) {
 		struct seat *seat = &s->seats[(i + pass) % n];
 
-		if (seat->run->failed[0])
-			continue;
-		if (timed)
+		if (!seat->run->failed[0]) {
 			time_block(s, seat, block, pass);
-		else
-			count_block(seat, block);
-		check_alive(seat);
+			check_alive(seat);
+		}
+		s->done += block->n;
 	}
-	show_progress(s, block->n);
+	show_progress(s);
+}
+
+static int feed_block(struct session *s, const struct ut_block *block, bool timed,
+		      unsigned int pass, struct ut_error *err)
+{
+	s->done += block->n;
+	if (!timed) {
+		s->block = block;
+		ur_team_run(s->team, count_one, s->trace->n_runs, show_progress, s);
+		return 0;
+	}
+	if (ur_stretches_of(&s->stretches, &s->trace->runs[0].timeline, block))
+		return ut_error_set(err, "%s: out of memory", s->path);
+	time_all(s, block, pass);
 	return 0;
 }
 
@@ -640,12 +694,27 @@ static void init_run(struct session *s, struct ur_run *run, const struct ur_spec
 	ur_timeline_init(&run->timeline, survey->first_ns, survey->last_ns);
 }
 
+/* How many events there are is not known yet, but its share of the work is. */
 static void survey_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct session *s = ctx;
 
-	if (s->plan->progress)
-		s->plan->progress(s->plan->ctx, "reading", done, total);
+	if (s->plan->progress && done < total)
+		s->plan->progress(s->plan->ctx, s->trace->survey.id, done,
+				  total * work_of_event(s->plan));
+}
+
+static int count(struct session *s, struct ut_error *err)
+{
+	int ret;
+
+	s->team = ur_team_create(counting_threads(s->plan));
+	if (!s->team)
+		return ut_error_set(err, "%s: out of memory", s->path);
+	ret = run_pass(s, false, 0, err);
+	ur_team_free(s->team);
+	s->team = NULL;
+	return ret;
 }
 
 static int make_own(struct ur_run *run)
@@ -676,11 +745,13 @@ static int replay(struct session *s, struct ut_error *err)
 		if (make_own(&trace->runs[i]))
 			return ut_error_set(err, "%s: out of memory", s->path);
 	}
-	s->work = trace->survey.events * plan->n_specs *
-		  (1 + (plan->passes ? UR_WARMUP + plan->passes : 0));
-	if (run_pass(s, false, 0, err))
+	s->done = trace->survey.events;
+	s->work = trace->survey.events * work_of_event(plan);
+	if (count(s, err) || (plan->passes && measure(s, err)))
 		return -1;
-	return plan->passes ? measure(s, err) : 0;
+	if (plan->progress)
+		plan->progress(plan->ctx, trace->survey.id, s->work, s->work);
+	return 0;
 }
 
 int ur_replay(const char *path, const struct ur_plan *plan, struct ur_trace **out,

@@ -45,7 +45,9 @@ struct ur_plan {
 	const struct ur_hardware *hardware; /* read around the measured work; NULL: not */
 	bool verify; /* hold every model to the TLB contract while it is counted: replay/oracle.h */
 	size_t mismatches; /* how many differences from the recorded host to list for each model */
-	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* or NULL */
+	unsigned int threads; /* that count; 0: one. Measured passes have one, whatever this says */
+	/* Called often, by the caller's thread; done == total at the very end only. Or NULL. */
+	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
 	void *ctx;
 };
 

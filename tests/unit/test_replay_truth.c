@@ -353,7 +353,8 @@ static void predicted(void **state)
 
 	(void)state;
 	assert_int_equal(ur_predict(UNSYNC_PAIRS "/linux-6.1-native.utrace",
-				    UNSYNC_PAIRS "/linux-6.1-exact.utrace", bitmap, NULL, &p, &err),
+				    UNSYNC_PAIRS "/linux-6.1-exact.utrace", bitmap, NULL, NULL,
+				    NULL, &p, &err),
 			 0);
 	assert_int_equal(p->n_vms, 6);
 	assert_string_equal(p->failed, "");
@@ -367,7 +368,8 @@ static void predicted(void **state)
 
 	/* A design without anything out of sync predicts nothing. */
 	assert_int_equal(ur_predict(UNSYNC_PAIRS "/linux-6.1-native.utrace",
-				    UNSYNC_PAIRS "/linux-6.1-exact.utrace", sow, NULL, &p, &err),
+				    UNSYNC_PAIRS "/linux-6.1-exact.utrace", sow, NULL, NULL, NULL,
+				    &p, &err),
 			 0);
 	for (size_t i = 0; i < p->n_vms; i++) {
 		assert_false(p->vms[i].alike);
@@ -377,13 +379,14 @@ static void predicted(void **state)
 	ur_prediction_free(p);
 
 	assert_int_equal(ur_predict(UNSYNC_PAIRS "/linux-6.1-exact.utrace",
-				    UNSYNC_PAIRS "/linux-6.1-exact.utrace", bitmap, NULL, &p, &err),
+				    UNSYNC_PAIRS "/linux-6.1-exact.utrace", bitmap, NULL, NULL,
+				    NULL, &p, &err),
 			 -1);
 	assert_non_null(strstr(err.text, "no native trace"));
 	assert_null(p);
 	assert_int_equal(ur_predict(UNSYNC_PAIRS "/linux-6.1-native.utrace",
-				    UNSYNC_PAIRS "/linux-6.1-native.utrace", bitmap, NULL, &p,
-				    &err),
+				    UNSYNC_PAIRS "/linux-6.1-native.utrace", bitmap, NULL, NULL,
+				    NULL, &p, &err),
 			 -1);
 	assert_non_null(strstr(err.text, "no exact trace"));
 }
