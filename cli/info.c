@@ -964,12 +964,9 @@ static void print_help(void)
 int cli_info(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "check", no_argument, NULL, 'c' },
-		{ "format", required_argument, NULL, 'F' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "check", no_argument, NULL, 'c' }, { "format", required_argument, NULL, 'F' },
+		{ "json", no_argument, NULL, 'j' },  { "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },  { NULL, 0, NULL, 0 },
 	};
 	enum cli_format format = CLI_TABLE;
 	bool check = false;
