@@ -53,13 +53,63 @@ static bool growth_writes(const struct pl_results *r, size_t trace)
 	return false;
 }
 
+static bool any_compared(const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	for (size_t t = 0; t < r->n_traces; t++) {
+		if (pl_compared(r, t) && any_run(r, t))
+			return true;
+	}
+	return false;
+}
+
 /* The set that a chart is about. */
 static const struct pl_results *shown_set(const struct pl_results *r, const struct pl_chart *chart)
 {
 	return chart->kind->growth ? r->growth : r;
 }
 
+/* A bound is no measure for others. */
+static bool any_design(const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	for (size_t i = 0; i < r->n_runs; i++) {
+		const struct pl_model *m = &r->models[r->runs[i].model];
+
+		if (!m->null && !m->bound && pl_compared(r, r->runs[i].trace))
+			return true;
+	}
+	return false;
+}
+
+static bool any_agreement(const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	for (size_t i = 0; i < r->n_runs; i++) {
+		if (r->runs[i].has_agreement)
+			return true;
+	}
+	return false;
+}
+
 static const struct pl_chart_kind kinds[] = {
+	{
+		.name = "matrix",
+		.script = "matrix.gp",
+		.title = "How many times the least",
+		.caption = "Each design against the one that takes least on that trace. ✓ with a "
+			   "frame: "
+			   "ahead of all others; ≈: bounds or intervals do not tell these apart. "
+			   "Where "
+			   "two figures stand, the truth lies between them. Bounds have no colour: "
+			   "they "
+			   "are yardsticks.",
+		.overview = true,
+		.place = PL_MATRIX,
+		.timed = true,
+		.applies = any_design,
+		.csv = pl_csv_matrix,
+	},
 	{
 		.name = "exits-overview",
 		.script = "overview.gp",
@@ -131,6 +181,49 @@ static const struct pl_chart_kind kinds[] = {
 		.axis = "exits on table writes for each CR3 write",
 	},
 	{
+		.name = "bookkeeping-overview",
+		.script = "overview.gp",
+		.title = "Memory for bookkeeping",
+		.caption = "What a design keeps besides the shadow pages themselves, to know what "
+			   "is out "
+			   "of step: KiB at its peak, counted. With several VMs the sum of their "
+			   "peaks.",
+		.overview = true,
+		.place = PL_SIDE_BY_SIDE,
+		.applies = any_compared,
+		.csv = pl_csv_bookkeeping,
+		.axis = "KiB of bookkeeping at peak",
+		.line = "",
+	},
+	{
+		.name = "pages-overview",
+		.script = "overview.gp",
+		.title = "Memory for shadow pages",
+		.caption =
+			"Shadow pages of 4 KiB, at the peak, counted. With several VMs the sum of "
+			"their peaks.",
+		.overview = true,
+		.place = PL_SIDE_BY_SIDE,
+		.applies = any_compared,
+		.csv = pl_csv_pages,
+		.axis = "KiB of shadow pages at peak",
+		.line = "",
+	},
+	{
+		.name = "agreement",
+		.script = "agreement.gp",
+		.title = "Agreement with the recorded host",
+		.caption = "Native traces tell which tables the recorded host let go out of sync "
+			   "and which "
+			   "it synced. A model that is meant to do what it does is held to that, "
+			   "table by "
+			   "table, between the same two events.",
+		.overview = true,
+		.place = PL_TRUST,
+		.applies = any_agreement,
+		.csv = pl_csv_agreement,
+	},
+	{
 		.name = "cost",
 		.place = PL_TRACE,
 		.script = "cost.gp",
@@ -160,6 +253,7 @@ static const struct pl_chart_kind kinds[] = {
 	{
 		.name = "latency",
 		.hover = "latency",
+		.hover_data = pl_hover_latency,
 		.place = PL_TRACE,
 		.script = "latency.gp",
 		.title = "Resync latency",
@@ -176,6 +270,7 @@ static const struct pl_chart_kind kinds[] = {
 	{
 		.name = "timeline",
 		.hover = "timeline",
+		.hover_data = pl_hover_timeline,
 		.place = PL_TRACE,
 		.script = "timeline.gp",
 		.title = "Over the trace's time",
@@ -257,6 +352,14 @@ void pl_chart_title(FILE *out, const struct pl_results *results, const struct pl
 		fprintf(out, ": %s", pl_short(buf, results->traces[chart->trace].id, 60));
 }
 
+/* Does the chart show figures of this trace? */
+static bool drawn_from(const struct pl_results *r, const struct pl_chart *chart, size_t trace)
+{
+	if (chart->kind->place == PL_TRUST)
+		return !r->traces[trace].exact;
+	return chart->kind->overview ? pl_compared(r, trace) : trace == chart->trace;
+}
+
 /* Passes behind the times of a chart: ", 9 passes" or ", 7 to 9 passes". */
 static void put_passes(FILE *out, const struct pl_results *r, const struct pl_chart *chart)
 {
@@ -266,8 +369,7 @@ static void put_passes(FILE *out, const struct pl_results *r, const struct pl_ch
 		const struct pl_run *run = &r->runs[i];
 
 		if (!run->measured || r->models[run->model].null ||
-		    (chart->kind->overview ? !pl_compared(r, run->trace)
-					   : run->trace != chart->trace))
+		    !drawn_from(r, chart, run->trace))
 			continue;
 		lo = run->measured->passes < lo ? run->measured->passes : lo;
 		hi = run->measured->passes > hi ? run->measured->passes : hi;
@@ -296,23 +398,28 @@ void pl_chart_note(FILE *out, const struct pl_results *all, const struct pl_char
 	size_t n = 0;
 	bool exact = results->traces[chart->trace].exact;
 
-	if (!chart->kind->overview) {
+	for (size_t i = 0; chart->kind->overview && i < results->n_traces; i++) {
+		n += drawn_from(results, chart, i);
+		if (drawn_from(results, chart, i))
+			exact = results->traces[i].exact;
+	}
+	if (!chart->kind->overview)
 		put_trace(out, &results->traces[chart->trace]);
-	} else {
-		for (size_t i = 0; i < results->n_traces; i++) {
-			n += pl_compared(results, i);
-			if (pl_compared(results, i))
-				exact = results->traces[i].exact;
-		}
+	else
 		fprintf(out, "%zu %s%s trace%s", n, chart->kind->growth ? "synthetic " : "",
 			exact ? "exact" : "native", n == 1 ? "" : "s");
-	}
 	if (chart->kind->timed)
 		put_passes(out, results, chart);
 	else
 		fputs(", counted", out);
-	if (!exact)
+	if (!exact && chart->kind->place != PL_TRUST)
 		fputs("; writes are lower bounds", out);
+}
+
+bool pl_chart_shows(const struct pl_results *results, const struct pl_chart *chart, size_t model)
+{
+	return pl_shown(shown_set(results, chart), chart->kind->overview ? SIZE_MAX : chart->trace,
+			model);
 }
 
 bool pl_shown(const struct pl_results *results, size_t trace, size_t model)
@@ -397,11 +504,10 @@ const char *pl_colour_dark(const struct pl_results *results, size_t model)
 
 void pl_chart_colours(FILE *out, const struct pl_results *results, const struct pl_chart *chart)
 {
-	size_t trace = chart->kind->overview ? SIZE_MAX : chart->trace;
 	size_t n = 0;
 
 	for (size_t m = 0; m < results->n_models; m++) {
-		if (pl_shown(shown_set(results, chart), trace, m))
+		if (pl_chart_shows(results, chart, m))
 			fprintf(out, "%s%s", n++ ? " " : "", pl_colour(results, m));
 	}
 }

@@ -31,11 +31,12 @@ struct pl_chart_kind {
 	const char *line; /* overview: what the line at their end means */
 	bool timed;	  /* shows measured times, so the passes are named */
 	/*
-	 * How the page's script reads the data to show values under the pointer; NULL: it does not. The
-	 * chart's script then notes its panels in <name>.panels: x, y, width, height in pixels, the ends
-	 * of the x axis, 1 if that is logarithmic.
+	 * What the page's script shows under the pointer: the reader in page.js, and what writes the data
+	 * that it reads. NULL: nothing. The chart's script then notes its panels in <name>.panels: x, y,
+	 * width, height in pixels, the ends of the x axis, 1 if that is logarithmic.
 	 */
 	const char *hover;
+	void (*hover_data)(FILE *out, const struct pl_results *r, size_t trace);
 	/* A second file of data, <name>.<extra>.csv; NULL: none. */
 	const char *extra;
 	void (*extra_csv)(FILE *out, const struct pl_results *r, size_t trace);
@@ -66,6 +67,11 @@ void pl_chart_title(FILE *out, const struct pl_results *results, const struct pl
  * pl_chart_note() - the line under the title: how many events, passes, bounds
  */
 void pl_chart_note(FILE *out, const struct pl_results *results, const struct pl_chart *chart);
+
+/**
+ * pl_chart_shows() - does a chart show this model?
+ */
+bool pl_chart_shows(const struct pl_results *results, const struct pl_chart *chart, size_t model);
 
 /**
  * pl_chart_colours() - "#rrggbb #rrggbb ...": of each design that the chart shows, in order

@@ -32,7 +32,7 @@ width(s) = strlen(s) * px * 0.58		# of a text, in pixels, roughly
 
 # Where the scale should end: one bound that lies far beyond all bars must not make these unreadable.
 # What reaches farther ends in an arrow.
-scale_end(bars, bounds) = bars > 0 && bounds > 2.5 * bars ? 2.5 * bars : bounds
+scale_end(bars, bounds) = bars > 0 && bounds > 1.8 * bars ? 1.8 * bars : bounds
 
 # 1234567 as 1,234,567
 commas_(s) = strlen(s) <= 3 ? s : commas_(s[1:strlen(s)-3]).",".s[strlen(s)-2:*]

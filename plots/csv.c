@@ -5,15 +5,14 @@
 
 #include "plots/answer.h"
 #include "plots/charts.h"
+#include "plots/csv_parts.h"
 #include "plots/growth.h"
 #include "plots/text.h"
-
-#define LABEL_CHARS 34 /* what fits beside a bar */
 
 /* A label as charts show it. gnuplot splits headings at commas, quoted or not: there must be none. */
 static const char *chart_label(char *buf, const char *text)
 {
-	pl_short(buf, text, LABEL_CHARS);
+	pl_short(buf, text, PL_LABEL_CHARS);
 	for (char *c = buf; *c; c++) {
 		if (*c == ',')
 			*c = ' ';
@@ -21,17 +20,16 @@ static const char *chart_label(char *buf, const char *text)
 	return buf;
 }
 
-static void put_label(FILE *out, const char *text)
+void pl_csv_label(FILE *out, const char *text)
 {
-	char buf[4 * LABEL_CHARS + 4];
+	char buf[4 * PL_LABEL_CHARS + 4];
 
 	pl_csv(out, chart_label(buf, text));
 }
 
-/* A heading made of a label and what the column holds. */
-static void put_heading(FILE *out, const char *label, const char *what)
+void pl_csv_heading(FILE *out, const char *label, const char *what)
 {
-	char buf[4 * LABEL_CHARS + 4], heading[4 * LABEL_CHARS + 64];
+	char buf[4 * PL_LABEL_CHARS + 4], heading[4 * PL_LABEL_CHARS + 64];
 
 	snprintf(heading, sizeof(heading), "%s: %s", chart_label(buf, label), what);
 	fputc(',', out);
@@ -42,10 +40,6 @@ static void put_count(FILE *out, uint64_t n)
 {
 	fprintf(out, ",%" PRIu64, n);
 }
-
-#define for_each_shown(r, trace, m)                                                                \
-	for (size_t m = 0; (m) < (r)->n_models; (m)++)                                             \
-		if (pl_shown(r, trace, m))
 
 void pl_csv_cost(FILE *out, const struct pl_results *r, size_t trace)
 {
@@ -59,7 +53,7 @@ void pl_csv_cost(FILE *out, const struct pl_results *r, size_t trace)
 		const struct pl_run *run = pl_run_of(r, trace, m);
 		const struct pl_measured *t = run->measured;
 
-		put_label(out, r->models[m].label);
+		pl_csv_label(out, r->models[m].label);
 		put_count(out, pl_exits(run));
 		put_count(out, pl_exits_max(run));
 		for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
@@ -87,7 +81,7 @@ void pl_csv_exits(FILE *out, const struct pl_results *r, size_t trace)
 	for_each_shown(r, trace, m) {
 		const struct pl_run *run = pl_run_of(r, trace, m);
 
-		put_label(out, r->models[m].label);
+		pl_csv_label(out, r->models[m].label);
 		for (size_t g = 0; g < PL_EXIT_GROUPS; g++)
 			put_count(out, pl_exit_group(run, g));
 		put_count(out, pl_count(run, "refaults_max"));
@@ -106,7 +100,7 @@ void pl_csv_synced(FILE *out, const struct pl_results *r, size_t trace)
 		uint64_t kept = pl_count(run, "entries_kept");
 		uint64_t permission = pl_count(run, "entries_permission");
 
-		put_label(out, r->models[m].label);
+		pl_csv_label(out, r->models[m].label);
 		put_count(out, pl_count(run, "tables_synced") - vain);
 		put_count(out, vain);
 		put_count(out, kept);
@@ -131,7 +125,7 @@ void pl_csv_latency(FILE *out, const struct pl_results *r, size_t trace)
 				continue;
 			sum += t->bucket[i];
 			fprintf(out, "%zu,", number);
-			put_label(out, r->models[m].label);
+			pl_csv_label(out, r->models[m].label);
 			fprintf(out, ",%.6g,%" PRIu64 ",%.6f\n", t->upper_ns[i], t->bucket[i],
 				100.0 * (double)sum / (double)t->count);
 		}
@@ -144,7 +138,7 @@ void pl_csv_percentiles(FILE *out, const struct pl_results *r, size_t trace)
 	for_each_shown(r, trace, m) {
 		const struct pl_measured *t = pl_run_of(r, trace, m)->measured;
 
-		put_label(out, r->models[m].label);
+		pl_csv_label(out, r->models[m].label);
 		if (t && t->count)
 			fprintf(out, ",%" PRIu64 ",%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.4g\n", t->count,
 				t->mean, t->p50, t->p90, t->p99, t->p999, t->max, t->error);
@@ -174,7 +168,7 @@ void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace)
 	fputs("seconds", out);
 	for (int series = 0; series < 3; series++) {
 		for_each_shown(r, trace, m) {
-			put_heading(out, r->models[m].label, what[series]);
+			pl_csv_heading(out, r->models[m].label, what[series]);
 			t = &pl_run_of(r, trace, m)->timeline;
 		}
 	}
@@ -189,6 +183,41 @@ void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace)
 	}
 }
 
+static void put_bins(FILE *out, const uint64_t *v, size_t n)
+{
+	for (size_t i = 0; v && i < n; i++)
+		fprintf(out, "%s%" PRIu64, i ? " " : "", v[i]);
+	fputc('\n', out);
+}
+
+void pl_hover_timeline(FILE *out, const struct pl_results *r, size_t trace)
+{
+	bool first = true;
+
+	for_each_shown(r, trace, m) {
+		const struct pl_run *run = pl_run_of(r, trace, m);
+		const struct pl_timeline *t = &run->timeline;
+
+		if (first)
+			fprintf(out, "%.9g\n", t->bin_ns / 1e9);
+		first = false;
+		put_bins(out, t->unsync, t->n);
+		put_bins(out, t->exits, t->n);
+		put_bins(out, run->measured ? run->measured->bin_ns : NULL, t->n);
+	}
+}
+
+void pl_hover_latency(FILE *out, const struct pl_results *r, size_t trace)
+{
+	for_each_shown(r, trace, m) {
+		const struct pl_measured *t = pl_run_of(r, trace, m)->measured;
+
+		for (size_t i = 0; t && i < t->n_buckets; i++)
+			fprintf(out, "%s%.6g %" PRIu64, i ? " " : "", t->upper_ns[i], t->bucket[i]);
+		fputc('\n', out);
+	}
+}
+
 static double per_1000(const struct pl_trace *t, double value)
 {
 	return t->events ? value * 1000 / (double)t->events : 0;
@@ -199,15 +228,15 @@ void pl_csv_exits_overview(FILE *out, const struct pl_results *r, size_t trace)
 	(void)trace;
 	fputs("trace", out);
 	for_each_shown(r, SIZE_MAX, m) {
-		put_heading(out, r->models[m].label, "exits per 1000 events");
-		put_heading(out, r->models[m].label, "least");
-		put_heading(out, r->models[m].label, "most");
+		pl_csv_heading(out, r->models[m].label, "exits per 1000 events");
+		pl_csv_heading(out, r->models[m].label, "least");
+		pl_csv_heading(out, r->models[m].label, "most");
 	}
 	fputc('\n', out);
 	for (size_t i = 0; i < r->n_traces; i++) {
 		if (!pl_compared(r, i))
 			continue;
-		put_label(out, r->traces[i].id);
+		pl_csv_label(out, r->traces[i].id);
 		for_each_shown(r, SIZE_MAX, m) {
 			const struct pl_run *run = pl_run_of(r, i, m);
 			double lo, hi;
@@ -229,15 +258,15 @@ void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace)
 	(void)trace;
 	fputs("trace", out);
 	for_each_shown(r, SIZE_MAX, m) {
-		put_heading(out, r->models[m].label, "median µs in resyncs per 1000 events");
-		put_heading(out, r->models[m].label, "95 % interval, low");
-		put_heading(out, r->models[m].label, "95 % interval, high");
+		pl_csv_heading(out, r->models[m].label, "median µs in resyncs per 1000 events");
+		pl_csv_heading(out, r->models[m].label, "95 % interval, low");
+		pl_csv_heading(out, r->models[m].label, "95 % interval, high");
 	}
 	fputc('\n', out);
 	for (size_t i = 0; i < r->n_traces; i++) {
 		if (!pl_compared(r, i))
 			continue;
-		put_label(out, r->traces[i].id);
+		pl_csv_label(out, r->traces[i].id);
 		for_each_shown(r, SIZE_MAX, m) {
 			const struct pl_run *run = pl_run_of(r, i, m);
 			const struct pl_stat *s;
@@ -315,7 +344,7 @@ static void put_series(FILE *out, const struct pl_results *g, const struct pl_se
 				continue;
 			pl_csv(out, s->parameter);
 			fprintf(out, ",%" PRIu64 ",%zu,", pl_parameter(t, s->parameter), number);
-			put_label(out, g->models[m].label);
+			pl_csv_label(out, g->models[m].label);
 			put(out, t, run);
 			fputc('\n', out);
 		}

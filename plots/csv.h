@@ -26,8 +26,26 @@ void pl_csv_latency(FILE *out, const struct pl_results *r, size_t trace);
 /* Percentiles of resync latency: one line for each design. */
 void pl_csv_percentiles(FILE *out, const struct pl_results *r, size_t trace);
 
-/* Out-of-sync tables, exits and tables synced over time: one line for each bin. */
+/* Out-of-sync tables, exits and time in resyncs over the trace's time: one line for each bin. */
 void pl_csv_timeline(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Each design's exits and time in resyncs against the least, trace by trace, and who is ahead. */
+void pl_csv_matrix(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Bytes of bookkeeping at peak, in KiB: one line for each compared trace. */
+void pl_csv_bookkeeping(FILE *out, const struct pl_results *r, size_t trace);
+
+/* Shadow pages at peak, in KiB: one line for each compared trace. */
+void pl_csv_pages(FILE *out, const struct pl_results *r, size_t trace);
+
+/* What the model and the recorded host did alike, and only one of them: a line for each run. */
+void pl_csv_agreement(FILE *out, const struct pl_results *r, size_t trace);
+
+/* For the page's script: width of a bin in s, then the three series of each design, a line each. */
+void pl_hover_timeline(FILE *out, const struct pl_results *r, size_t trace);
+
+/* For the page's script: of each design a line of upper ends in ns and resyncs, in turns. */
+void pl_hover_latency(FILE *out, const struct pl_results *r, size_t trace);
 
 /* Exits per 1000 events, bounds: one line for each compared trace. @trace is not used. */
 void pl_csv_exits_overview(FILE *out, const struct pl_results *r, size_t trace);

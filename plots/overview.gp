@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# One figure of each design on each trace, side by side, with bounds or intervals.
+# One figure of each design on each trace: a small chart for each trace, all on one scale, with bounds or
+# intervals.
 # Usage: gnuplot -c overview.gp FORMAT BASE TITLE NOTE COLOURS AXIS LINE
-# AXIS says what the bars measure, LINE what their lines mean.
+# AXIS says what the bars measure, LINE what their lines mean; "" if they have none.
 # CSV: trace, then for each design the value and the two ends of its line. The headings begin with
 #      the design's name.
 
@@ -11,31 +12,27 @@ axis = ARG6
 
 array trace[256]
 traces = 0
-trace_(s) = (traces = traces + 1, trace[traces] = s, longest = max(longest, width(s)), 0)
+trace_(s) = (traces = traces + 1, trace[traces] = s, 0)
 stats csv skip 1 using (trace_(strcol(1)), 0) nooutput
-# With many designs their names stand at the bars: nobody compares a dozen colours with a legend.
-many = n_models > 8
 top = 0
 value = 0
-widest = 0
+# On a narrow picture a long name must leave room for bars.
+fit(s) = narrow && strlen(s) > 19 ? s[1:18]."…" : s
 set datafile columnheaders
 do for [m = 1:n_models] {
 	stats csv using (name[m] = columnhead(3 * m - 1), value = max(value, col0(3 * m - 1)), \
 		top = max(top, max(col0(3 * m - 1), col0(3 * m + 1))), 0) nooutput
-	name[m] = name[m][1:strstrt(name[m], ": ") - 1]
-	widest = max(widest, width(name[m]))
-	if (!many) {
-		leg_text[m] = name[m]
-		leg_rgb[m] = colour(m)
-		leg_kind[m] = "box"
-	}
+	name[m] = fit(name[m][1:strstrt(name[m], ": ") - 1])
+	longest = max(longest, width(name[m]))
 }
 unset datafile columnheaders
-leg_n = (many ? 0 : n_models) + 1
-leg_text[leg_n] = ARG7
-leg_rgb[leg_n] = 0x222222
-leg_kind[leg_n] = "bound"
 limit = scale_end(value, top)
+if (strlen(ARG7)) {
+	leg_n = 1
+	leg_text[1] = ARG7
+	leg_rgb[1] = 0x222222
+	leg_kind[1] = "bound"
+}
 if (limit < top) {
 	leg_n = leg_n + 1
 	leg_text[leg_n] = "reaches farther, see the figures"
@@ -44,59 +41,66 @@ if (limit < top) {
 }
 load "legend.gp"
 
-bar = narrow ? 17 : 20
-heading = narrow || many ? px * 1.9 : 8		# room above the bars of a trace
-pitch = n_models * bar + heading + (narrow ? 6 : 8)
-H = head + traces * pitch + foot
+across = narrow ? 1 : min(traces, 3)
+down = ceil(1.0 * traces / across)
+bar = narrow ? 18 : 21
+body = n_models * bar + 4
+pitch = px * 2.1 + body + px * 2.4		# heading, bars, scale
+H = head + down * pitch + px * 1.6
 load "canvas.gp"
 
-left = narrow ? 14 : (many ? widest : longest) + 28
-set lmargin at screen X(left)
-set rmargin at screen X(W - 20)
-set tmargin at screen Y(head)
-set bmargin at screen Y(H - foot)
+left = longest + (narrow ? 18 : 28)
+between = 26
+wide = (W - left - 20 - (across - 1) * between) / across
 # A bound: "least to most"; an interval: "median (low to high)"
-figures(v, low, high) = low == high ? digits3(v) : v == low ? digits3(low)." to ".digits3(high) : \
+figures(v, low, high) = low == high || digits3(low) eq digits3(high) ? digits3(v) : v == low ? digits3(low)." to ".digits3(high) : \
 	digits3(v)." (".digits3(low)." to ".digits3(high).")"
-# On a narrow chart the names of many designs stand behind the figures.
-said(v, low, high, m) = figures(v, low, high).(narrow && many ? "  ".name[m] : "")
 # Where the bar of a design or its line ends
 end(m) = max(col0(3 * m - 1), min(col0(3 * m + 1), limit))
 # Room for the figures at the end of the longest bar
 room = 0
 do for [m = 1:n_models] {
-	stats csv skip 1 using (room = max(room, end(m) < (narrow && many ? 0.2 : 0.7) * limit ? 0 : \
-		width(said(col0(3 * m - 1), col0(3 * m), col0(3 * m + 1), m))), 0) nooutput
+	stats csv skip 1 using (room = max(room, end(m) < 0.5 * limit ? 0 : \
+		width(figures(col0(3 * m - 1), col0(3 * m), col0(3 * m + 1)))), 0) nooutput
 }
-right = limit > 0 ? limit * 1.02 / (1 - min((room + 14) / (W - left - 20), 0.6)) : 1
-set xrange [0:right]
-set yrange [traces * pitch:0]
-s = step(right, narrow ? 4 : 8)
-set xtics ()
-do for [i = 0:int(right / s)] { set xtics add (si(i * s) i * s) }
-set grid xtics lt 1 lw 1 lc rgb rule back
-unset ytics
-# Middle of a bar, in pixels from the top
-y(row, m) = row * pitch + heading + (m - 0.5) * bar
-do for [i = 1:traces] {
-	if (narrow || many) {
-		set label i trace[i] at screen X(narrow ? 14 : 16), first (i - 1) * pitch + heading - px * 0.9 left front noenhanced
-	} else {
-		set label i trace[i] at screen X(left - 10), first (i - 0.5) * pitch right noenhanced
+right = limit > 0 ? limit * 1.02 / (1 - min((room + 14) / wide, 0.6)) : 1
+s = step(right, narrow ? 4 : 3)
+# Only the line of the CSV file that this panel shows
+row(v) = int($0) == t - 1 ? v : NaN
+
+set multiplot
+do for [t = 1:traces] {
+	x = left + ((t - 1) % across) * (wide + between)
+	y = head + int((t - 1) / across) * pitch + px * 2.1
+	set lmargin at screen X(x)
+	set rmargin at screen X(x + wide)
+	set tmargin at screen Y(y)
+	set bmargin at screen Y(y + body)
+	if (t > 1) {
+		unset label
+		unset object
+		unset arrow
 	}
-	if (many && !narrow) {
+	set label 1 trace[t] at screen X(x), Y(y - px * 0.8) left noenhanced
+	if ((t - 1) % across == 0) {
 		do for [m = 1:n_models] {
-			set label i * 100000 + m name[m] at screen X(left - 10), first y(i - 1, m) right tc rgb 0x333333 noenhanced
+			set label 10+m name[m] at screen X(x - 10), first m right noenhanced
 		}
 	}
+	set xrange [0:right]
+	set yrange [n_models + 0.6:0.4]
+	unset ytics
+	set xtics ()
+	do for [i = 0:int(right / s)] { set xtics add (si(i * s) i * s) }
+	set grid xtics lt 1 lw 1 lc rgb rule back
+	plot for [m = 1:n_models] csv skip 1 using (row(0)):0:(0):(col0(3 * m - 1)):(m - 0.38):(m + 0.38) \
+			with boxxyerror lc rgb colour(m), \
+		for [m = 1:n_models] csv skip 1 using (col0(3 * m) == col0(3 * m + 1) || col0(3 * m + 1) > limit ? NaN : row(col(3 * m - 1))):(m):(col0(3 * m)):(col0(3 * m + 1)) \
+			with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
+		for [m = 1:n_models] csv skip 1 using (col0(3 * m + 1) > limit ? row(col0(3 * m)) : NaN):(m):(limit - col0(3 * m)):(0) \
+			with vectors head filled size screen X(8), 20 lw 1.5 lc rgb 0x222222, \
+		for [m = 1:n_models] csv skip 1 using (row(end(m))):(m):(valid(3 * m - 1) ? figures(column(3 * m - 1), col0(3 * m), col0(3 * m + 1)) : "no result") \
+			with labels left offset char 0.8, 0 noenhanced
 }
-
-plot for [m = 1:n_models] csv skip 1 using (0):0:(0):(col0(3 * m - 1)):(y($0, m) - bar * 0.4):(y($0, m) + bar * 0.4) \
-		with boxxyerror lc rgb colour(m), \
-	for [m = 1:n_models] csv skip 1 using (col0(3 * m) == col0(3 * m + 1) || col0(3 * m + 1) > limit ? NaN : col(3 * m - 1)):(y($0, m)):(col0(3 * m)):(col0(3 * m + 1)) \
-		with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
-	for [m = 1:n_models] csv skip 1 using (col0(3 * m + 1) > limit ? col0(3 * m) : NaN):(y($0, m)):(limit - col0(3 * m)):(0) \
-		with vectors head filled size screen X(8), 20 lw 1.5 lc rgb 0x222222, \
-	for [m = 1:n_models] csv skip 1 using (end(m)):(y($0, m)):(valid(3 * m - 1) ? said(column(3 * m - 1), col0(3 * m), col0(3 * m + 1), m) : "no result") \
-		with labels left offset char 0.8, 0 noenhanced
+unset multiplot
 set output

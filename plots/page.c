@@ -210,22 +210,6 @@ static FILE *open_part(const struct writer *w, const struct pl_chart *chart, con
 	return f;
 }
 
-/* A file's text, escaped. */
-static void put_text(FILE *out, FILE *f, char newline)
-{
-	char line[8192];
-
-	while (fgets(line, sizeof(line), f)) {
-		size_t len = strcspn(line, "\n");
-		bool ends = line[len] == '\n';
-
-		line[len] = '\0';
-		pl_html(out, line);
-		if (ends)
-			fputc(newline, out);
-	}
-}
-
 /* Where the panels lie in the picture and what their axes span, as the script has noted it. */
 static void put_panels(struct writer *w, const struct pl_chart *chart, bool narrow)
 {
@@ -272,30 +256,25 @@ static int put_picture(struct writer *w, const struct pl_chart *chart, const cha
 	return ret;
 }
 
-/* What hovering shows is read from the chart's own data. */
 static void put_data(struct writer *w, const struct pl_chart *chart)
 {
-	FILE *f = chart->kind->hover ? open_part(w, chart, ".csv") : NULL;
-
-	if (!f)
+	if (!chart->kind->hover)
 		return;
-	fputs("<pre class=\"data\" hidden>", w->out);
-	put_text(w->out, f, '\n');
+	fputs("<pre class=\"data\" hidden>\n", w->out);
+	chart->kind->hover_data(w->out, w->page->results, chart->trace);
 	fputs("</pre>\n", w->out);
-	fclose(f);
 }
 
 static void put_figure(struct writer *w, const struct pl_chart *chart)
 {
 	const struct pl_results *r = w->page->results;
-	size_t trace = chart->kind->overview ? SIZE_MAX : chart->trace;
 	bool first = true;
 
 	fprintf(w->out, "<figure id=\"c-%s\"", chart->name);
 	if (chart->kind->hover) {
 		fprintf(w->out, " data-kind=\"%s\" data-models=\"", chart->kind->hover);
 		for (size_t m = 0; m < r->n_models; m++) {
-			if (!pl_shown(r, trace, m))
+			if (!pl_chart_shows(r, chart, m))
 				continue;
 			fprintf(w->out, "%s%zu", first ? "" : " ", m);
 			first = false;

@@ -127,42 +127,30 @@ tools.hidden = false;
 
 /* ---- values under the pointer ---- */
 
-const fields = line => (line.match(/("([^"]|"")*"|[^,]*)(,|$)/g) || []).slice(0, line.split(",").length)
-	.map(f => f.replace(/,$/, "").replace(/^"(.*)"$/, "$1").replace(/""/g, '"'));
-const number = v => v === "" || v === undefined ? "" : Number(Number(v).toPrecision(6)).toLocaleString("en");
-const time = ns => ns >= 1e9 ? (ns / 1e9).toPrecision(3) + " s" : ns >= 1e6 ? (ns / 1e6).toPrecision(3) + " ms" :
-	ns >= 1e3 ? (ns / 1e3).toPrecision(3) + " µs" : Math.round(ns) + " ns";
+const count = v => v === undefined ? "" : v.toLocaleString("en");
+const time = ns => ns === undefined ? "" : ns >= 1e9 ? (ns / 1e9).toPrecision(3) + " s" :
+	ns >= 1e6 ? (ns / 1e6).toPrecision(3) + " ms" : ns >= 1e3 ? (ns / 1e3).toPrecision(3) + " µs" :
+	Math.round(ns) + " ns";
 
-/* Of rows in rising order by their first number, the last that is not above x. */
-const at = (rows, x) => {
-	let low = 0, high = rows.length;
-	while (high - low > 1) {
-		const mid = (low + high) >> 1;
-		rows[mid][0] <= x ? low = mid : high = mid;
-	}
-	return low < rows.length && rows[low][0] <= x ? low : -1;
-};
-
-/* Each gives: what to say at x, as [heading, column names, [[number of the model, values...]...]]. */
+/* From lines of numbers and the designs shown, a function: what to say at x, as [heading, column names,
+   [[number of the design, values...]...]]. */
 const readers = {
-	timeline: (rows, shown) => {
-		const bins = rows.slice(1).map(fields).map(r => r.map(v => v === "" ? NaN : +v));
-		return x => {
-			const bin = bins[Math.max(at(bins, x), 0)];
-			return ["from " + time(bin[0] * 1e9), ["out of sync", "exits", "in resyncs"],
-				shown.map((m, i) => [m, number(bin[1 + i]), number(bin[1 + shown.length + i]),
-					isNaN(bin[1 + 2 * shown.length + i]) ? "" :
-						time(bin[1 + 2 * shown.length + i] * 1e3)])];
-		};
+	timeline: (lines, shown) => x => {
+		const width = lines[0][0], bin = Math.min(Math.floor(x / width), lines[1].length - 1);
+		return ["from " + time(bin * width * 1e9), ["out of sync", "exits", "in resyncs"],
+			shown.map((m, i) => [m, count(lines[1 + 3 * i][bin]), count(lines[2 + 3 * i][bin]),
+				time(lines[3 + 3 * i][bin])])];
 	},
-	latency: (rows, shown) => {
-		const own = shown.map(() => []);
-		for (const r of rows.slice(1).map(fields))
-			own[r[0] - 1].push([+r[2], +r[4]]);
-		return x => ["at most " + time(x), ["share of resyncs"], shown.map((m, i) => {
-			const k = own[i].length ? at(own[i], x) : -1;
-			return [m, !own[i].length ? "none" : (k < 0 ? 0 : own[i][k][1]).toFixed(2) + " %"];
-		})];
+	latency: (lines, shown) => {
+		const share = (own, x) => {
+			let below = 0, all = 0;
+			for (let i = 0; i < own.length; i += 2) {
+				all += own[i + 1];
+				below += own[i] <= x ? own[i + 1] : 0;
+			}
+			return all ? (100 * below / all).toFixed(2) + " %" : "no resyncs";
+		};
+		return x => ["at most " + time(x), ["share of resyncs"], shown.map((m, i) => [m, share(lines[i], x)])];
 	},
 };
 
@@ -234,11 +222,9 @@ const watch = (svg, read) => {
 };
 
 for (const figure of $("figure[data-kind]")) {
-	const reader = readers[figure.dataset.kind];
-	const rows = figure.querySelector(".data").textContent.trim().split("\n");
-	if (!reader || rows.length < 2)
-		continue;
-	const read = reader(rows, figure.dataset.models.split(" "));
+	const lines = figure.querySelector(".data").textContent.replace(/\n$/, "").split("\n")
+		.map(l => l === "" ? [] : l.split(" ").map(Number));
+	const read = readers[figure.dataset.kind](lines, figure.dataset.models.split(" "));
 	for (const svg of $("[data-panels] > svg", figure))
 		watch(svg, read);
 }

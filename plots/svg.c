@@ -22,7 +22,9 @@ struct writer {
 	int depth;
 	int written;	       /* so many of the open elements are in the page; others wait */
 	char *open[MAX_DEPTH]; /* start tags that wait until something is inside of them */
-	bool bad, complete;
+	bool bare
+		[MAX_DEPTH]; /* nothing would be in the tag: it is left out, what is inside stays */
+	bool in_text, bad, complete;
 };
 
 /* ---- numbers ---- */
@@ -243,23 +245,50 @@ static bool point_symbol(const XML_Char **attr)
 	return false;
 }
 
+static const char *attribute(const XML_Char **attr, const char *name)
+{
+	for (; *attr; attr += 2) {
+		if (!strcmp(attr[0], name))
+			return attr[1];
+	}
+	return "";
+}
+
+/* The page has a background of its own. */
+static bool background(const char *name, const XML_Char **attr)
+{
+	return !strcmp(name, "rect") && !strcmp(attribute(attr, "fill"), "#ffffff") &&
+	       !strcmp(attribute(attr, "x"), "0") && !strcmp(attribute(attr, "y"), "0");
+}
+
 static bool left_out(const struct writer *w, const char *name, const XML_Char **attr)
 {
 	static const char *const never[] = { "title", "desc", "filter", NULL };
 
-	return one_of(name, never) || (!w->points && point_symbol(attr));
+	return one_of(name, never) || background(name, attr) || (!w->points && point_symbol(attr));
+}
+
+/* What gnuplot says in each group, and the page once in <svg>. */
+#define INHERITED "fill=\"none\" stroke=\"currentColor\" color=\"var(--fg)\""
+
+static bool inherited(const XML_Char **attr)
+{
+	return !strcmp(attribute(attr, "fill"), "none") &&
+	       !strcmp(attribute(attr, "stroke"), "currentColor") &&
+	       !strcmp(attribute(attr, "color"), "black");
 }
 
 /* What would be so without being said. */
 static bool by_default(const char *name, const char *value)
 {
-	static const char *const font[] = { "font-family", "xmlns",  "xmlns:xlink",
-					    "width",	   "height", NULL };
+	static const char *const never[] = { "font-family", "xmlns", "xmlns:xlink", "width",
+					     "height",	    "class", NULL };
 
 	return (!strcmp(name, "stroke-linecap") && !strcmp(value, "butt")) ||
 	       (!strcmp(name, "stroke-linejoin") && !strcmp(value, "miter")) ||
+	       (!strcmp(name, "stroke-width") && !strcmp(value, "1.00")) ||
 	       (!strcmp(name, "text-anchor") && !strcmp(value, "start")) ||
-	       (!strcmp(name, "id") && !strncmp(value, "gnuplot_", 8)) || one_of(name, font);
+	       (!strcmp(name, "id") && !strncmp(value, "gnuplot_", 8)) || one_of(name, never);
 }
 
 static void put_reference(struct writer *w, const char *value, const char *begin)
@@ -299,32 +328,48 @@ static const char *written_as(const char *name)
 	return strcmp(name, "polygon") ? name : "path";
 }
 
-static void put_start(struct writer *w, const char *name, const XML_Char **attr)
+/* Shapes have a size of their own; pictures and groups are as large as what is in them. */
+static bool said(const char *element, const XML_Char **attr, bool same)
 {
+	static const char *const own[] = { "rect", "pattern", "image", NULL };
+
+	if (same &&
+	    (!strcmp(attr[0], "fill") || !strcmp(attr[0], "stroke") || !strcmp(attr[0], "color")))
+		return false;
+	if (!strcmp(attr[0], "width") || !strcmp(attr[0], "height"))
+		return one_of(element, own);
+	return !by_default(attr[0], attr[1]);
+}
+
+/* Return: false if the tag would say nothing. */
+static bool put_start(struct writer *w, const char *name, const XML_Char **attr)
+{
+	bool same = !strcmp(name, "g") && inherited(attr), any = false;
+
 	fprintf(w->out, "<%s", written_as(name));
 	if (w->depth == 0) {
 		fputs(" role=\"img\" aria-label=\"", w->out);
 		pl_html(w->out, w->label);
-		fputc('"', w->out);
+		fputs("\" " INHERITED, w->out);
 	}
 	for (; *attr; attr += 2) {
-		bool shape = strcmp(name, "svg") != 0 && strcmp(name, "g") != 0 &&
-			     (!strcmp(attr[0], "width") || !strcmp(attr[0], "height"));
-
-		if (by_default(attr[0], attr[1]) && !shape)
+		if (!said(name, attr, same))
 			continue;
 		fprintf(w->out, " %s=\"", strcmp(attr[0], "points") ? attr[0] : "d");
 		put_value(w, attr[0], attr[1]);
 		fputc('"', w->out);
+		any = true;
 	}
 	fputc('>', w->out);
+	return any || (strcmp(name, "g") != 0 && strcmp(name, "tspan") != 0);
 }
 
 /* Something is to be written inside of all open elements. */
 static void write_waiting(struct writer *w)
 {
 	for (; w->written < w->depth; w->written++) {
-		fputs(w->open[w->written], w->out);
+		if (!w->bare[w->written])
+			fputs(w->open[w->written], w->out);
 		free(w->open[w->written]);
 		w->open[w->written] = NULL;
 	}
@@ -347,7 +392,7 @@ static void push(struct writer *w, const char *name, const XML_Char **attr)
 		w->bad = true;
 		return;
 	}
-	put_start(w, name, attr);
+	w->bare[w->depth] = !put_start(w, name, attr);
 	w->bad |= fclose(w->out) != 0;
 	w->out = page;
 	w->depth++;
@@ -355,7 +400,7 @@ static void push(struct writer *w, const char *name, const XML_Char **attr)
 
 static void on_start(void *user, const XML_Char *name, const XML_Char **attr)
 {
-	static const char *const groups[] = { "g", "defs", NULL };
+	static const char *const groups[] = { "g", "defs", "text", "tspan", NULL };
 	struct writer *w = user;
 
 	if (w->bad)
@@ -369,6 +414,7 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attr)
 		w->bad = true;
 		return;
 	}
+	w->in_text |= !strcmp(name, "text");
 	push(w, name, attr);
 	if (!w->bad && !one_of(name, groups))
 		write_waiting(w);
@@ -385,8 +431,10 @@ static void on_end(void *user, const XML_Char *name)
 		return;
 	}
 	w->depth--;
+	w->in_text &= strcmp(name, "text") != 0;
 	if (w->written > w->depth) {
-		fprintf(w->out, "</%s>", written_as(name));
+		if (!w->bare[w->depth])
+			fprintf(w->out, "</%s>", written_as(name));
 		w->written = w->depth;
 	} else {
 		free(w->open[w->depth]);
@@ -401,13 +449,15 @@ static void on_text(void *user, const XML_Char *s, int len)
 	struct writer *w = user;
 	char *copy;
 
-	if (w->bad || w->skip || w->written < w->depth)
+	if (w->bad || w->skip || !w->in_text)
 		return;
 	copy = strndup(s, (size_t)len);
-	if (!copy)
+	if (!copy) {
 		w->bad = true;
-	else if (copy[0] != '\n' && copy[0] != '\t' && copy[0] != '\r')
+	} else if (copy[0] != '\n' && copy[0] != '\t' && copy[0] != '\r') {
+		write_waiting(w);
 		pl_html(w->out, copy);
+	}
 	free(copy);
 }
 

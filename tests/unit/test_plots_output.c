@@ -416,7 +416,9 @@ static void expect_svg(const char *inner, const char *wanted)
 	snprintf(file, sizeof(file),
 		 "<?xml version='1.0'?>\n<svg width='9' viewBox='0 0 9 9'>%s</svg>", inner);
 	snprintf(page, sizeof(page),
-		 "<svg role=\"img\" aria-label=\"a &amp; b\" viewBox=\"0 0 9 9\">%s</svg>", wanted);
+		 "<svg role=\"img\" aria-label=\"a &amp; b\" fill=\"none\" stroke=\"currentColor\" "
+		 "color=\"var(--fg)\" viewBox=\"0 0 9 9\">%s</svg>",
+		 wanted);
 	text = inlined(file);
 	assert_non_null(text);
 	assert_string_equal(text, page);
@@ -446,8 +448,16 @@ static void svg_in_page(void **state)
 	expect_svg("<g id='gnuplot_plot_1'><title>x</title>\n<g>\n</g></g>", "");
 	expect_svg("<defs><circle id='gpDot' r='1'/><pattern id='q'/></defs><a fill='url(#q)'/>",
 		   "<defs><pattern id=\"p-q\"></pattern></defs><a fill=\"url(#p-q)\"></a>");
-	expect_svg("<g stroke-linecap=\"butt\" stroke-width='1.00'>\n<text>1 &lt; 2 </text></g>",
-		   "<g stroke-width=\"1\"><text>1 &lt; 2 </text></g>");
+	expect_svg("<g stroke-linecap=\"butt\" stroke-width='1.00'>\n<text><tspan "
+		   "font-family='x'>1 &lt; 2 </tspan></text><g>\n<text></text></g></g>",
+		   "<text>1 &lt; 2 </text>");
+	expect_svg(
+		"<g fill='none' color='black' stroke='currentColor' stroke-width='2.50'><a/></g>",
+		"<g stroke-width=\"2.5\"><a></a></g>");
+	expect_svg("<g fill='none' color='red' stroke='currentColor'><a/></g>",
+		   "<g fill=\"none\" color=\"red\" stroke=\"currentColor\"><a></a></g>");
+	expect_svg("<rect x='0' y='0' width='9' height='9' fill='#ffffff'/><rect x='1' width='2'/>",
+		   "<rect x=\"1\" width=\"2\"></rect>");
 }
 
 static void bad_svg(void **state)

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Data of charts over all traces: who is ahead where, memory, agreement with the recorded host. */
+#include "plots/csv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "plots/answer.h"
+#include "plots/csv_parts.h"
+#include "plots/text.h"
+
+/* ---- matrix ---- */
+
+struct panel {
+	const char *title;
+	void (*rank)(const struct pl_results *r, size_t trace, enum pl_rank *rank);
+	bool (*figures)(const struct pl_run *run, double *low, double *high);
+};
+
+static bool exits_figures(const struct pl_run *run, double *low, double *high)
+{
+	*low = (double)pl_exits(run);
+	*high = (double)pl_exits_max(run);
+	return true;
+}
+
+static bool time_figures(const struct pl_run *run, double *low, double *high)
+{
+	if (!run->measured || !run->measured->count)
+		return false;
+	*low = *high = run->measured->resync_total.median;
+	return true;
+}
+
+static const struct panel panels[] = {
+	{ "Exits (counted; from lower to upper bound)", pl_rank_exits, exits_figures },
+	{ "Time in resyncs (measured medians)", pl_rank_time, time_figures },
+};
+
+/* The least that a design surely takes; below 0: none takes part. */
+static double least(const struct pl_results *r, size_t trace, const struct panel *p)
+{
+	double best = -1, low, high;
+
+	for_each_shown(r, trace, m) {
+		if (!r->models[m].bound && p->figures(pl_run_of(r, trace, m), &low, &high) &&
+		    (best < 0 || low < best))
+			best = low;
+	}
+	return best;
+}
+
+/* Nothing is as much as nothing; more than that has no ratio. */
+static void put_ratio(FILE *out, double v, double best)
+{
+	if (best > 0 || v == best)
+		fprintf(out, ",%.6g", v > best || v < best ? v / best : 1.0);
+	else
+		fputc(',', out);
+}
+
+static void put_cells(FILE *out, const struct pl_results *r, const struct panel *p, size_t trace,
+		      size_t column, const enum pl_rank *rank)
+{
+	double best = least(r, trace, p), low, high;
+	size_t row = 0;
+
+	for_each_shown(r, SIZE_MAX, m) {
+		const struct pl_run *run = pl_run_of(r, trace, m);
+
+		row++;
+		fprintf(out, "%zu,%s,%zu,", (size_t)(p - panels) + 1, p->title, column);
+		pl_csv_label(out, r->traces[trace].id);
+		fprintf(out, ",%zu,", row);
+		pl_csv_label(out, r->models[m].label);
+		if (run && best >= 0 && p->figures(run, &low, &high)) {
+			put_ratio(out, low, best);
+			put_ratio(out, high, best);
+		} else {
+			fputs(",,", out);
+		}
+		fprintf(out, ",%d,%d\n", (int)rank[m], r->models[m].bound);
+	}
+}
+
+void pl_csv_matrix(FILE *out, const struct pl_results *r, size_t trace)
+{
+	enum pl_rank *rank = calloc(r->n_models + 1, sizeof(*rank));
+
+	(void)trace;
+	fputs("panel,what,column,trace,row,model,times the least,up to,rank (2: ahead; 1: not told "
+	      "apart),bound\n",
+	      out);
+	for (size_t i = 0; rank && i < sizeof(panels) / sizeof(panels[0]); i++) {
+		size_t column = 0;
+
+		for (size_t t = 0; t < r->n_traces; t++) {
+			if (!pl_compared(r, t))
+				continue;
+			panels[i].rank(r, t, rank);
+			put_cells(out, r, &panels[i], t, ++column, rank);
+		}
+	}
+	free(rank);
+}
+
+/* ---- memory ---- */
+
+static void put_peaks(FILE *out, const struct pl_results *r, const char *counter, double unit,
+		      const char *what)
+{
+	fputs("trace", out);
+	for_each_shown(r, SIZE_MAX, m) {
+		pl_csv_heading(out, r->models[m].label, what);
+		pl_csv_heading(out, r->models[m].label, "least");
+		pl_csv_heading(out, r->models[m].label, "most");
+	}
+	fputc('\n', out);
+	for (size_t t = 0; t < r->n_traces; t++) {
+		if (!pl_compared(r, t))
+			continue;
+		pl_csv_label(out, r->traces[t].id);
+		for_each_shown(r, SIZE_MAX, m) {
+			const struct pl_run *run = pl_run_of(r, t, m);
+			double v = run ? (double)pl_count(run, counter) / unit : 0;
+
+			/* Several VMs need not reach their peaks at once: their sum is the most. */
+			if (run && pl_has(run, counter))
+				fprintf(out, ",%.6g,%.6g,%.6g", v, v, v);
+			else
+				fputs(",,,", out);
+		}
+		fputc('\n', out);
+	}
+}
+
+void pl_csv_bookkeeping(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	put_peaks(out, r, "bookkeeping_peak", 1024, "KiB of bookkeeping at peak");
+}
+
+void pl_csv_pages(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	put_peaks(out, r, "pages_peak", 1.0 / 4, "KiB of shadow pages at peak");
+}
+
+/* ---- agreement ---- */
+
+static void put_match(FILE *out, const struct pl_match *m)
+{
+	fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, m->matched, m->host - m->matched,
+		m->model - m->matched);
+}
+
+void pl_csv_agreement(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	fputs("trace,model,unsync matched,unsync host only,unsync model only,sync matched,"
+	      "sync host only,sync model only\n",
+	      out);
+	for (size_t i = 0; i < r->n_runs; i++) {
+		const struct pl_run *run = &r->runs[i];
+
+		if (!run->has_agreement)
+			continue;
+		pl_csv_label(out, r->traces[run->trace].id);
+		fputc(',', out);
+		pl_csv_label(out, r->models[run->model].label);
+		put_match(out, &run->agreement.unsync);
+		put_match(out, &run->agreement.sync);
+		fputc('\n', out);
+	}
+}
