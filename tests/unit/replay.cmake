@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-foreach(name replay replay_cli replay_clock replay_hist replay_oracle replay_stats replay_truth)
+foreach(name replay replay_cli replay_clock replay_hardware replay_hist replay_measured replay_notes
+		replay_oracle replay_stats replay_truth)
 	add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
 	target_link_libraries(test_${name} PRIVATE unsync-replay PkgConfig::CMOCKA m)
 	add_test(NAME unit.${name} COMMAND test_${name})
 endforeach()
+target_compile_definitions(test_replay PRIVATE UNSYNC_TRACES="${CMAKE_SOURCE_DIR}/data/traces")
 target_compile_definitions(test_replay_truth PRIVATE UNSYNC_TRACES="${CMAKE_SOURCE_DIR}/data/traces"
 	UNSYNC_PAIRS="${CMAKE_SOURCE_DIR}/tests/known/pairs")
 target_link_libraries(test_replay_cli PRIVATE unsync-plots)

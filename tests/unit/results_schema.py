@@ -79,10 +79,30 @@ for name, results in (("counted", counted), ("two passes", few), ("measured", me
     must_not_fit(results, "no such mode", set_key(["traces", 0, "mode"], "guess"))
 must_not_fit(measured, "an interval of three", set_key(["runs", 0, "measured", "total", "ci95"], [1, 2, 3]))
 must_not_fit(measured, "a clock without a machine", drop_key(["context", "cpu"]))
+synced = next(i for i, r in enumerate(measured["runs"]) if r["measured"]["floor"])
+must_not_fit(measured, "a floor without a ratio", drop_key(["runs", synced, "measured", "floor", "ratio"]))
+must_not_fit(measured, "no raw readings of the floor",
+             drop_key(["runs", synced, "measured", "floor", "read_ns", "values"]))
+must_not_fit(measured, "a cost without an interval",
+             drop_key(["runs", synced, "measured", "cost", "table", "ci95"]))
+must_not_fit(measured, "a counter that no processor has",
+             set_key(["context", "hardware", "unavailable", "luck"], "there is none"))
+must_not_fit(measured, "a counter of one run that no processor has",
+             set_key(["runs", 0, "measured", "hardware"], {"luck": {}}))
+must_not_fit(measured, "a level without a size", drop_key(["traces", 0, "floor", 0, "set_bytes"]))
 
 assert all(r["measured"] is None for r in counted["runs"]) and set(counted["context"]) == {"tool", "warnings"}
 assert all(r["measured"]["total"]["ci95"] is None for r in few["runs"])
 assert all(len(r["measured"]["total"]["ci95"]) == 2 for r in measured["runs"])
+hardware = measured["context"]["hardware"]
+assert set(hardware["available"]) | set(hardware["unavailable"]) == {
+    "cycles", "instructions", "llc_misses", "dtlb_misses"}
+for r in measured["runs"]:
+    m, synced = r["measured"], r["counted"]["tables_synced"] > 0
+    assert set(m.get("hardware", {})) == set(hardware["available"]), r["label"]
+    assert (m["floor"] is not None) == (m["cost"]["table"] is not None) == synced, r["label"]
+    assert ("above_null" in m) == (r["model"] != "null"), r["label"]
+    assert all(t <= a + 1 for t, a in zip(m["table_ns"], m["resync_ns"])), r["label"]
 assert "oos-per-root(globals=0)" in [r["label"] for r in measured["runs"]]
 for r in counted["runs"]:
     assert set(r["counted"]) == set(counted["glossary"]["counters"])

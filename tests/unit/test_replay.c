@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Replays of small traces made here: what is counted, what is refused, what is written. */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +16,7 @@
 
 #include "replay/report.h"
 #include "replay/results.h"
+#include "replay/stats.h"
 
 #define EVENTS 40000 /* more than two blocks */
 
@@ -468,6 +471,154 @@ static void results_are_written_whole_or_not_at_all(void **state)
 	json_decref(json);
 }
 
+/* ---- counters of the processor and the floor, on the way into the results ---- */
+
+static unsigned int next_fd, broken; /* handles given out; the event that does not open, from 1 */
+static uint64_t asked[8];	     /* readings of each handle */
+
+static int open_counter(const struct perf_event_attr *attr)
+{
+	(void)attr;
+	if (++next_fd == broken) {
+		errno = ENOENT;
+		return -1;
+	}
+	return (int)next_fd;
+}
+
+/* Between two readings handle 2 comes 2000 further, and so on; it had its turn half of the time. */
+static int read_counter(int fd, struct ur_reading *r)
+{
+	uint64_t n = ++asked[fd];
+
+	*r = (struct ur_reading){ .value = 500 * (uint64_t)fd * n,
+				  .enabled = 10 * n,
+				  .running = 5 * n };
+	return 0;
+}
+
+static void close_counter(int fd)
+{
+	(void)fd;
+}
+
+static const struct ur_hardware_ops counters = { open_counter, read_counter, close_counter };
+
+static json_t *measure(const char *path, unsigned int refuse)
+{
+	const struct ur_spec specs[] = {
+		{ .model = um_model_find("null"), .label = "null" },
+		{ .model = um_model_find("kvm"), .label = "kvm" },
+	};
+	struct ur_hardware hw;
+	struct ur_context context = { .clock = &clk, .command = "", .hardware = &hw };
+	struct ur_plan plan = {
+		.specs = specs, .n_specs = 2, .passes = 6, .clock = &clk, .hardware = &hw
+	};
+	struct ur_trace *trace;
+	struct ut_error err;
+	json_t *json;
+
+	next_fd = 0;
+	broken = refuse;
+	ur_hardware_open(&hw, &counters);
+	context.floor = plan.floor = ur_floor_create(&clk);
+	assert_non_null(plan.floor);
+	assert_int_equal(ur_replay(path, &plan, &trace, &err), 0);
+	json = ur_results_json(&context, &trace, 1);
+	assert_non_null(json);
+	ur_trace_free(trace);
+	ur_floor_free(plan.floor);
+	ur_hardware_close(&hw);
+	return json;
+}
+
+static json_t *measured_of(json_t *results, const char *model)
+{
+	json_t *run;
+	size_t i;
+
+	json_array_foreach(json_object_get(results, "runs"), i, run) {
+		if (!strcmp(json_string_value(json_object_get(run, "model")), model))
+			return json_object_get(run, "measured");
+	}
+	fail_msg("no run of %s", model);
+	return NULL;
+}
+
+/* 40,000 events are three blocks, and one more holds what was kept back for their order. */
+static void processor_counts_are_in_the_results(void **state)
+{
+	json_t *results = measure(make_guest("counters.utrace", EVENTS, 2), 0);
+	json_t *hw = json_object_get(measured_of(results, "kvm"), "hardware");
+	json_t *there = json_object_get(json_object_get(results, "context"), "hardware");
+
+	(void)state;
+	assert_int_equal(json_object_size(json_object_get(there, "available")), 4);
+	assert_int_equal(json_object_size(json_object_get(there, "unavailable")), 0);
+	assert_int_equal(json_object_size(hw), 4);
+	for (unsigned int e = 0; e < UR_HW_END; e++) {
+		json_t *c = json_object_get(hw, ur_hardware_name(e));
+		json_t *values = json_object_get(c, "values");
+
+		assert_int_equal(json_array_size(values), 6);
+		for (size_t p = 0; p < 6; p++)
+			assert_true(json_real_value(json_array_get(values, p)) ==
+				    4 * 1000.0 * (e + 1));
+		assert_true(json_real_value(json_object_get(c, "median")) == 4 * 1000.0 * (e + 1));
+	}
+	json_decref(results);
+}
+
+static void a_missing_counter_is_said_with_its_reason(void **state)
+{
+	json_t *results = measure(make_guest("missing.utrace", EVENTS, 1), 3);
+	json_t *hw = json_object_get(measured_of(results, "kvm"), "hardware");
+	json_t *there = json_object_get(json_object_get(results, "context"), "hardware");
+	json_t *why = json_object_get(json_object_get(there, "unavailable"), "llc_misses");
+
+	(void)state;
+	assert_int_equal(json_object_size(json_object_get(there, "available")), 3);
+	assert_non_null(strstr(json_string_value(why), "ENOENT"));
+	assert_int_equal(json_object_size(hw), 3);
+	assert_null(json_object_get(hw, "llc_misses"));
+	json_decref(results);
+}
+
+/* Each figure again from the raw values that are in the results beside it. */
+static void costs_and_floor_are_in_the_results(void **state)
+{
+	json_t *results = measure(UNSYNC_TRACES "/boot-exact.utrace", 0);
+	json_t *null = measured_of(results, "null"), *m = measured_of(results, "kvm");
+	json_t *floor = json_object_get(m, "floor"), *levels;
+	double table_ns[6], bytes, ratio[6];
+	struct ur_stats s;
+
+	(void)state;
+	levels = json_object_get(json_array_get(json_object_get(results, "traces"), 0), "floor");
+	assert_true(json_array_size(levels) >= 1);
+	assert_true(json_is_null(json_object_get(null, "floor")));
+	assert_true(json_is_null(json_object_get(json_object_get(null, "cost"), "table")));
+	assert_null(json_object_get(null, "above_null"));
+	assert_non_null(json_object_get(m, "above_null"));
+	assert_true(json_is_object(floor));
+	bytes = (double)json_integer_value(json_object_get(floor, "bytes"));
+	for (size_t p = 0; p < 6; p++) {
+		json_t *read = json_object_get(json_object_get(floor, "read_ns"), "values");
+
+		table_ns[p] = (double)json_integer_value(
+			json_array_get(json_object_get(m, "table_ns"), p));
+		ratio[p] = table_ns[p] * 4096 / bytes / json_real_value(json_array_get(read, p));
+	}
+	assert_int_equal(ur_stats_of(ratio, 6, &s), 0);
+	assert_true(s.median > 0);
+	/* Times are written rounded. */
+	assert_true(
+		fabs(json_real_value(json_object_get(json_object_get(floor, "ratio"), "median")) -
+		     s.median) < 0.02 * s.median);
+	json_decref(results);
+}
+
 static void table_names_every_model(void **state)
 {
 	const char *path = make_guest("table.utrace", 2000, 1);
@@ -512,6 +663,9 @@ int main(void)
 		cmocka_unit_test(warns_of_losses_and_native),
 		cmocka_unit_test(nothing_to_replay_is_refused),
 		cmocka_unit_test(results_are_written_whole_or_not_at_all),
+		cmocka_unit_test(processor_counts_are_in_the_results),
+		cmocka_unit_test(a_missing_counter_is_said_with_its_reason),
+		cmocka_unit_test(costs_and_floor_are_in_the_results),
 		cmocka_unit_test(table_names_every_model),
 	};
 

@@ -112,6 +112,35 @@ holds "prediction: a model that does something else" test "$status" = 1
 fails "prediction: the other way round" 1 "is no native trace" \
 	unsync replay "$pair-native.utrace" --predict "$pair-exact.utrace"
 
+# Times: every table, the floor, what could not be counted; each warning once.
+times=$traces/boot-exact.utrace
+passes "times" unsync replay --model null,kvm,unsync-bitmap,ideal --passes 6 "$times" exact.utrace \
+	-o times.json --format table
+cp "$work/out" times.txt
+for line in "time +total +MAD +above null +events/s +95 % interval" \
+	"kvm( +-?[0-9.]+ [num]?s){3} +[0-9.]+ [kM] +[0-9.]+ [kM] - [0-9.]+ [kM]" \
+	"resyncs +count +p50 +p90 +p99 +p99\.9 +max +all of it +95 % interval" \
+	"kvm +9756( +[0-9.]+ [num]?s){6}" \
+	"cost of +a resync +a table +an entry +a change +in vain +tables in +floor +times it" \
+	"ideal +[0-9.]+ [num]?s( +-){7} " \
+	"reading a table of 4 KiB takes at least: [0-9.]+ ns from L1"; do
+	holds "times: the table says '${line:0:20}'" grep -Eq "^$line" times.txt
+done
+holds "times: the processor's counters, or why not" grep -Eq \
+	"^processor +cycles|^note: not counted: .*cycles.*: (the processor|not permitted|the kernel|another)" \
+	times.txt
+holds "times: no note twice" test -z "$(grep '^note: ' times.txt | sed 's/.*: //' | sort | uniq -d)"
+holds "times: no warning twice" jq -e \
+	'[.context.warnings[] | sub(".*: "; "")] | length == (unique | length)' times.json
+holds "times: at least what reading takes" jq -e \
+	'[.runs[].measured.floor | select(. != null)] | length == 4 and all(.ratio.median > 0.5)' times.json
+prints "times: CSV" "^null,|^[^,]*,null," unsync replay --model null,kvm --passes 2 --format csv "$times"
+holds "times: CSV has as many fields in each line" test \
+	"$(awk -F, '{ print NF }' "$work/out" | sort -u | wc -l)" = 1
+holds "times: CSV has costs and the floor" grep -q \
+	",resync_p999_ns,above_null_ns,cost_resync_ns,.*,floor_read_ns,floor_ratio,cycles" "$work/out"
+rm -f times.json times.txt
+
 # Output.
 (umask 022; run "${count[@]}" --model null -q -o out.json exact.utrace)
 holds "results are a proper file" test -s out.json
