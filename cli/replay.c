@@ -544,7 +544,7 @@ static int replay_all(struct request *rq, struct ur_trace **traces, const char *
 
 static int run(struct request *rq, const char *command)
 {
-	struct ur_trace **traces = calloc(rq->n_files, sizeof(struct ur_trace *));
+	struct ur_trace **traces = calloc(rq->n_files + 1, sizeof(struct ur_trace *));
 	int ret;
 
 	if (!traces)

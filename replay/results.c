@@ -193,7 +193,7 @@ static void add_machine(json_t *o, const struct ur_context *context)
 /* What holds for several traces is said once. */
 static void merge_warnings(struct ur_warnings *w, struct ur_trace *const *traces, size_t n)
 {
-	const struct ur_warnings **from = calloc(n + 1, sizeof(*from));
+	const struct ur_warnings **from = calloc(n + 1, sizeof(const struct ur_warnings *));
 
 	if (!from) {
 		out_of_memory = true;

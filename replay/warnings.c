@@ -10,40 +10,28 @@
 
 #define MAX_PLACES 6 /* named; of more it is said how many */
 
-static void free_one(struct ur_warning *one)
+void ur_warn(struct ur_warnings *w, const char *where, const char *fmt, ...)
 {
-	free(one->where);
-	free(one->what);
-	free(one->line);
-}
-
-/* Takes over @where and @what. */
-static void add(struct ur_warnings *w, char *where, char *what)
-{
-	struct ur_warning one = { .where = where, .what = what };
+	struct ur_warning one = { .where = where ? strdup(where) : NULL };
 	struct ur_warning *grown = realloc(w->of, (w->n + 1) * sizeof(*grown));
+	va_list ap;
 
 	if (grown)
 		w->of = grown;
-	if (asprintf(&one.line, "%s%s%s", where ? where : "", where ? ": " : "", what ? what : "") <
-	    0)
-		one.line = NULL;
-	if (grown && what && one.line)
-		w->of[w->n++] = one;
-	else
-		free_one(&one);
-}
-
-void ur_warn(struct ur_warnings *w, const char *where, const char *fmt, ...)
-{
-	char *what = NULL;
-	va_list ap;
-
 	va_start(ap, fmt);
-	if (vasprintf(&what, fmt, ap) < 0)
-		what = NULL;
+	if (vasprintf(&one.what, fmt, ap) < 0)
+		one.what = NULL;
 	va_end(ap);
-	add(w, where ? strdup(where) : NULL, what);
+	if (asprintf(&one.line, "%s%s%s", one.where ? one.where : "", one.where ? ": " : "",
+		     one.what ? one.what : "") < 0)
+		one.line = NULL;
+	if (grown && one.what && one.line) {
+		w->of[w->n++] = one;
+		return;
+	}
+	free(one.where);
+	free(one.what);
+	free(one.line);
 }
 
 static bool seen(const struct ur_warnings *const *from, size_t list, size_t at)
@@ -95,17 +83,24 @@ void ur_warn_merged(struct ur_warnings *w, const struct ur_warnings *const *from
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < from[i]->n; k++) {
 			const char *what = from[i]->of[k].what;
+			char *where;
 
-			if (!seen(from, i, k))
-				add(w, places(from, n, what), strdup(what));
+			if (seen(from, i, k))
+				continue;
+			where = places(from, n, what);
+			ur_warn(w, where, "%s", what);
+			free(where);
 		}
 	}
 }
 
 void ur_warnings_free(struct ur_warnings *w)
 {
-	for (size_t i = 0; i < w->n; i++)
-		free_one(&w->of[i]);
+	for (size_t i = 0; i < w->n; i++) {
+		free(w->of[i].where);
+		free(w->of[i].what);
+		free(w->of[i].line);
+	}
 	free(w->of);
 	*w = (struct ur_warnings){ 0 };
 }

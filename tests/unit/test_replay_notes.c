@@ -46,11 +46,12 @@ static void many_places_are_cut(void **state)
 {
 	struct ur_warnings a = { 0 }, all = { 0 };
 	const struct ur_warnings *from = &a;
-	char where[8] = "a";
+	static const char letters[] = "abcdefghi";
+	char where[2] = "";
 
 	(void)state;
-	for (char c = 'a'; c <= 'i'; c++) {
-		where[0] = c;
+	for (size_t i = 0; letters[i]; i++) {
+		where[0] = letters[i];
 		ur_warn(&a, where, "hot");
 	}
 	ur_warn_merged(&all, &from, 1);
