@@ -40,7 +40,8 @@ uint64_t pl_exit_group(const struct pl_run *run, size_t group)
 	return rest;
 }
 
-#define MAX_LISTED 5 /* traces or designs in a sentence */
+#define MAX_LISTED 5  /* traces in a sentence */
+#define MAX_FIGURES 3 /* designs with their figures in one */
 
 /* Where a design may lie; there is false if it takes no part. */
 struct span {
@@ -253,13 +254,33 @@ static void group_traces(struct tally *t)
 	}
 }
 
-static void put_margin(FILE *out, double percent)
+static void put_percent(FILE *out, double percent)
 {
 	fprintf(out,
-		percent >= 9.95	   ? " by at least %.0f %%"
-		: percent >= 0.995 ? " by at least %.1f %%"
-				   : " by at least %.2g %%",
+		percent >= 9.95	   ? "%.0f %%"
+		: percent >= 0.995 ? "%.1f %%"
+				   : "%.2g %%",
 		percent);
+}
+
+/* ", by at least 5 %", ", by at least 5 % (x) to 7 % (y)" */
+static void put_margins(FILE *out, const struct tally *t, size_t first)
+{
+	size_t low = first, high = first;
+
+	for (size_t i = first; i < t->r->n_traces; i++) {
+		if (!t->common[i] || !same_rank(t, first, i))
+			continue;
+		low = t->margin[i] < t->margin[low] ? i : low;
+		high = t->margin[i] > t->margin[high] ? i : high;
+	}
+	fputs(", by at least ", out);
+	put_percent(out, t->margin[low]);
+	if (low == high)
+		return;
+	fprintf(out, " (%s) to ", t->r->traces[low].id);
+	put_percent(out, t->margin[high]);
+	fprintf(out, " (%s)", t->r->traces[high].id);
 }
 
 /* "A", "A, B or C", "any of them" */
@@ -282,26 +303,22 @@ static void put_leaders(FILE *out, const struct tally *t, size_t trace)
 	}
 }
 
-/* "A on 2 (x by at least 5 %, y by at least 7 %)", "A or B on 7 (v, w and 5 more)" */
+/* "A on both, by at least 5 % (x) to 7 % (y)", "A or B on 7 (v, w and 5 more)" */
 static void put_group(FILE *out, const struct tally *t, size_t first)
 {
 	size_t n = t->group[first], shown = 0;
 
 	put_leaders(out, t, first);
-	if (n < t->n_common)
-		fprintf(out, " on %zu", n);
-	else if (n > 1)
-		fputs(n == 2 ? " on both" : " on all", out);
-	for (size_t i = first; i < t->r->n_traces && shown < MAX_LISTED; i++) {
-		if (!t->common[i] || !same_rank(t, first, i))
-			continue;
-		fprintf(out, "%s%s", shown++ ? ", " : " (", t->r->traces[i].id);
-		if (has_winner(t, i))
-			put_margin(out, t->margin[i]);
+	if (n == t->n_common && n > 1)
+		fprintf(out, n == 2 ? " on both" : " on all %zu", n);
+	for (size_t i = first; n < t->n_common && i < t->r->n_traces && shown < MAX_LISTED; i++) {
+		if (t->common[i] && same_rank(t, first, i))
+			fprintf(out, "%s%s", shown++ ? ", " : " on ", t->r->traces[i].id);
 	}
-	if (n > shown)
+	if (shown && n > shown)
 		fprintf(out, " and %zu more", n - shown);
-	fputc(')', out);
+	if (has_winner(t, first))
+		put_margins(out, t, first);
 }
 
 /* "<what> on 5 exact traces: ...": winners first, then those not told apart, most traces first */
@@ -320,7 +337,7 @@ static void put_ahead(FILE *out, const struct tally *t, const char *what)
 					continue;
 				fputs(between, out);
 				put_group(out, t, i);
-				between = ", ";
+				between = "; ";
 			}
 		}
 	}
@@ -431,7 +448,7 @@ static void put_work(FILE *out, const struct tally *t, enum work work)
 		for (size_t m = 0; m < t->r->n_models; m++) {
 			if (!takes_part(t, m, work) || total_work(t, m, work) != least)
 				continue;
-			if (said++ >= MAX_LISTED)
+			if (said++ >= MAX_FIGURES)
 				continue;
 			fprintf(out, "%s%s %s", said > 1 ? ", " : "", label(t, m),
 				work == TIME ? pl_time(buf, least)
@@ -443,8 +460,8 @@ static void put_work(FILE *out, const struct tally *t, enum work work)
 			break;
 		last = least;
 	}
-	if (said > MAX_LISTED)
-		fprintf(out, " and %zu more, up to %s", said - MAX_LISTED,
+	if (said > MAX_FIGURES)
+		fprintf(out, " and %zu more, up to %s", said - MAX_FIGURES,
 			work == TIME ? pl_time(buf, last) : pl_group(buf, (uint64_t)last));
 }
 
@@ -511,8 +528,8 @@ static void say_work(FILE *out, struct tally *t)
 	if (!t->exact) {
 		fputs("Nor is a winner named in time spent in resyncs; together", out);
 	} else if (t->n_designs > 1) {
-		put_ahead(out, t, "Least time keeping tables in step, exits not included,");
-		fputs("; medians together", out);
+		put_ahead(out, t, "Least time in resyncs");
+		fputs("; exits not included, medians together", out);
 	} else {
 		fputs("Measured", out);
 	}
@@ -600,9 +617,10 @@ int pl_answer(const struct pl_results *results, char *sentence[PL_SENTENCES])
 			ret = -1;
 	}
 	if (!ret) {
-		say_exits(out[0], &t);
-		say_work(out[1], &t);
-		say_difference(out[2], &t);
+		ret = pl_answer_cost(out[PL_SAYS_COST], results);
+		say_exits(out[PL_SAYS_EXITS], &t);
+		say_work(out[PL_SAYS_TIME], &t);
+		say_difference(out[PL_SAYS_CAUSE], &t);
 	}
 	for (int i = 0; i < PL_SENTENCES; i++) {
 		if (out[i] && fclose(out[i]))

@@ -6,6 +6,8 @@
 #ifndef UNSYNC_PLOTS_ANSWER_H
 #define UNSYNC_PLOTS_ANSWER_H
 
+#include <stdio.h>
+
 #include "plots/results_read.h"
 
 /* Exits by cause, as charts and tables group them. The last group takes every other exit_ counter. */
@@ -65,14 +67,29 @@ void pl_rank_time(const struct pl_results *results, size_t trace, enum pl_rank *
  */
 bool pl_compared(const struct pl_results *results, size_t trace);
 
-#define PL_SENTENCES 3
+/* What pl_answer() says, in this order; the first three are the answer that opens the page. */
+enum pl_sentence {
+	PL_SAYS_COST,  /* total cost by platform, and where that turns */
+	PL_SAYS_EXITS, /* who takes the fewest */
+	PL_SAYS_TIME,  /* who spends the least time in resyncs */
+	PL_SAYS_CAUSE, /* what the difference in exits consists of */
+	PL_SENTENCES
+};
+
 /**
- * pl_answer() - the three sentences: exits, time in resyncs, what differs
+ * pl_answer() - what follows from the results, in words
  * @results: the set
  * @sentence: filled in with text (not HTML) to be freed by the caller
  *
  * Return: 0, or -1 if out of memory (then nothing needs to be freed).
  */
 int pl_answer(const struct pl_results *results, char *sentence[PL_SENTENCES]);
+
+/**
+ * pl_answer_cost() - the first of them
+ *
+ * Return: 0, or -1 if out of memory.
+ */
+int pl_answer_cost(FILE *out, const struct pl_results *results);
 
 #endif

@@ -96,14 +96,15 @@ static void put_title(FILE *out, const struct pl_page *page)
 }
 
 /* What comes before the first colon says what the sentence is about. */
-static void put_sentence(FILE *out, char *sentence)
+static void put_sentence(FILE *out, const char *sentence)
 {
-	char *colon = strstr(sentence, ": ");
+	const char *colon = strstr(sentence, ": ");
 
 	fputs("<li>", out);
 	if (colon) {
-		*colon = '\0';
-		pl_element(out, "b", "", sentence);
+		fputs("<b>", out);
+		pl_html_part(out, sentence, (size_t)(colon - sentence));
+		fputs("</b> ", out);
 		pl_html(out, colon + 2);
 	} else {
 		pl_html(out, sentence);
@@ -111,19 +112,12 @@ static void put_sentence(FILE *out, char *sentence)
 	fputs("</li>\n", out);
 }
 
-static int put_answer(FILE *out, const struct pl_results *r)
+static void put_answer(FILE *out, char *const sentence[PL_SENTENCES])
 {
-	char *sentence[PL_SENTENCES];
-
-	if (pl_answer(r, sentence))
-		return -1;
 	fputs("<ol class=\"answer\" id=\"answer\" aria-label=\"The answer\">\n", out);
-	for (int i = 0; i < PL_SENTENCES; i++) {
+	for (int i = 0; i < PL_SAYS_CAUSE; i++)
 		put_sentence(out, sentence[i]);
-		free(sentence[i]);
-	}
 	fputs("</ol>\n", out);
-	return 0;
 }
 
 static size_t count_native(const struct pl_results *r)
@@ -189,6 +183,7 @@ struct writer {
 	const struct pl_page *page;
 	struct pl_svg_palette palette;
 	unsigned int rgb[PL_MAX_MODELS];
+	char *sentence[PL_SENTENCES];
 	char *error;
 	size_t error_len;
 };
@@ -365,6 +360,7 @@ static int put_side_by_side(struct writer *w)
 {
 	fputs("<section id=\"charts\">\n", w->out);
 	pl_element(w->out, "h2", "", "Side by side");
+	pl_element(w->out, "p", "", w->sentence[PL_SAYS_CAUSE]);
 	if (put_charts(w, PL_SIDE_BY_SIDE, 0))
 		return -1;
 	fputs("</section>\n", w->out);
@@ -475,25 +471,35 @@ static void make_palette(struct writer *w)
 	w->palette = (struct pl_svg_palette){ w->rgb, r->n_models };
 }
 
+static int put_page(struct writer *w)
+{
+	put_head(w->out, w->page);
+	put_title(w->out, w->page);
+	put_answer(w->out, w->sentence);
+	put_notices(w->out, w->page->results);
+	put_nav(w->out);
+	if (put_matrix(w) || put_side_by_side(w) || put_traces(w))
+		return -1;
+	put_designs(w->out, w->page->results);
+	if (put_trust(w))
+		return -1;
+	pl_reproduce_section(w->out, w->page);
+	fputs("</main>\n<script>", w->out);
+	put_file(w->out, "page.js");
+	fputs("</script>\n</body>\n</html>\n", w->out);
+	return 0;
+}
+
 int pl_page(FILE *out, const struct pl_page *page, char *error, size_t error_len)
 {
 	struct writer w = { .out = out, .page = page, .error = error, .error_len = error_len };
+	int ret;
 
 	make_palette(&w);
-	put_head(out, page);
-	put_title(out, page);
-	if (put_answer(out, page->results))
+	if (pl_answer(page->results, w.sentence))
 		return fail(&w, "page", "out of memory");
-	put_notices(out, page->results);
-	put_nav(out);
-	if (put_matrix(&w) || put_side_by_side(&w) || put_traces(&w))
-		return -1;
-	put_designs(out, page->results);
-	if (put_trust(&w))
-		return -1;
-	pl_reproduce_section(out, page);
-	fputs("</main>\n<script>", out);
-	put_file(out, "page.js");
-	fputs("</script>\n</body>\n</html>\n", out);
-	return 0;
+	ret = put_page(&w);
+	for (int i = 0; i < PL_SENTENCES; i++)
+		free(w.sentence[i]);
+	return ret;
 }

@@ -75,7 +75,12 @@ void pl_csv(FILE *out, const char *text)
 
 void pl_html(FILE *out, const char *text)
 {
-	for (; *text; text++) {
+	pl_html_part(out, text, strlen(text));
+}
+
+void pl_html_part(FILE *out, const char *text, size_t len)
+{
+	for (const char *end = text + len; text < end; text++) {
 		switch (*text) {
 		case '&':
 			fputs("&amp;", out);

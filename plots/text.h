@@ -48,6 +48,11 @@ void pl_csv(FILE *out, const char *text);
 void pl_html(FILE *out, const char *text);
 
 /**
+ * pl_html_part() - the first @len bytes of a text in the same way
+ */
+void pl_html_part(FILE *out, const char *text, size_t len);
+
+/**
  * pl_shell() - write one word of a shell command, in single quotes where that is needed
  */
 void pl_shell(FILE *out, const char *word);

@@ -105,19 +105,18 @@ static void clear_winner(void **state)
 		set_times(json, t + 1, 1e6, 0.9e6, 1.1e6);
 		set_times(json, t + 2, 2e6, 1.9e6, 2.1e6);
 	}
+	set_times(json, 5, 1.2e6, 1.1e6, 1.4e6);
 	load(&r, json);
+	expect_answer(&r, PL_SAYS_EXITS,
+		      "Fewest exits on 2 exact traces: unsync-bitmap on both, by at least 56 %; in "
+		      "all, from lower to upper bound: unsync-bitmap 400 to 410, oos-per-root 640 "
+		      "to 650, sync-on-write 1,000 to 1,100.");
 	expect_answer(
-		&r, 0,
-		"Fewest exits on 2 exact traces: unsync-bitmap on both (boot-exact by at "
-		"least 56 %, fork-exact by at least 56 %); in all, from lower to upper bound: "
-		"unsync-bitmap 400 to 410, oos-per-root 640 to 650, sync-on-write 1,000 to "
-		"1,100.");
-	expect_answer(&r, 1,
-		      "Least time keeping tables in step, exits not included, on 2 exact traces: "
-		      "oos-per-root on both (boot-exact by at least 73 %, fork-exact by at least "
-		      "73 %); medians together: oos-per-root 2.00 ms, unsync-bitmap 4.00 ms, "
-		      "sync-on-write 6.00 ms a pass.");
-	expect_answer(&r, 2,
+		&r, PL_SAYS_TIME,
+		"Least time in resyncs on 2 exact traces: oos-per-root on both, by at least 36 % "
+		"(fork-exact) to 73 % (boot-exact); exits not included, medians together: "
+		"oos-per-root 2.20 ms, unsync-bitmap 4.00 ms, sync-on-write 6.00 ms a pass.");
+	expect_answer(&r, PL_SAYS_CAUSE,
 		      "By cause, unsync-bitmap and sync-on-write, which take the fewest and the "
 		      "most certain exits in all, differ most in writes to protected tables (160 "
 		      "against 800), and the other way round in INVLPG (40 against 0).");
@@ -165,10 +164,9 @@ static void bound_takes_no_part(void **state)
 	pl_rank_time(&r, 0, rank);
 	assert_int_equal(rank[1], PL_BEST);
 	assert_int_equal(rank[2], PL_BEHIND);
-	expect_answer(&r, 0,
-		      "Fewest exits on the one exact trace: oos-per-root (boot-exact by at least "
-		      "163 %); in all, from lower to upper bound: oos-per-root 190, sync-on-write "
-		      "500.");
+	expect_answer(&r, PL_SAYS_EXITS,
+		      "Fewest exits on the one exact trace: oos-per-root, by at least 163 %; in "
+		      "all, from lower to upper bound: oos-per-root 190, sync-on-write 500.");
 	pl_free(&r);
 }
 
@@ -201,17 +199,15 @@ static void no_winner(void **state)
 	pl_rank_time(&r, 0, rank);
 	assert_int_equal(rank[1], PL_TIED);
 	assert_int_equal(rank[2], PL_TIED);
-	expect_answer(&r, 0,
-		      "Fewest exits on 2 exact traces: unsync-bitmap on 1 (fork-exact by at least "
-		      "0.5 %), oos-per-root or unsync-bitmap on 1 (boot-exact); in all, from lower "
-		      "to upper bound: unsync-bitmap 380 to 399, oos-per-root 400, sync-on-write "
-		      "1,000.");
 	expect_answer(
-		&r, 1,
-		"Least time keeping tables in step, exits not included, on 2 exact traces: "
-		"oos-per-root or unsync-bitmap on both (boot-exact, fork-exact); medians "
-		"together: oos-per-root 4.00 ms, unsync-bitmap 4.20 ms, sync-on-write 6.00 ms "
-		"a pass.");
+		&r, PL_SAYS_EXITS,
+		"Fewest exits on 2 exact traces: unsync-bitmap on fork-exact, by at least 0.5 %; "
+		"oos-per-root or unsync-bitmap on boot-exact; in all, from lower to upper bound: "
+		"unsync-bitmap 380 to 399, oos-per-root 400, sync-on-write 1,000.");
+	expect_answer(&r, PL_SAYS_TIME,
+		      "Least time in resyncs on 2 exact traces: oos-per-root or unsync-bitmap on "
+		      "both; exits not included, medians together: oos-per-root 4.00 ms, "
+		      "unsync-bitmap 4.20 ms, sync-on-write 6.00 ms a pass.");
 	pl_free(&r);
 }
 
@@ -226,12 +222,95 @@ static void all_tied(void **state)
 		set_times(json, run, 1e6, 1e6, 1e6);
 	}
 	load(&r, json);
-	expect_answer(&r, 0,
-		      "Fewest exits on the one exact trace: any of them (boot-exact); in all, from "
-		      "lower to upper bound: sync-on-write 100 to 110, oos-per-root 100 to 110, "
+	expect_answer(&r, PL_SAYS_EXITS,
+		      "Fewest exits on the one exact trace: any of them; in all, from lower to "
+		      "upper bound: sync-on-write 100 to 110, oos-per-root 100 to 110, "
 		      "unsync-bitmap 100 to 110.");
-	expect_answer(&r, 2, "Most of these exits are page faults that fill the shadow (100).");
+	expect_answer(&r, PL_SAYS_CAUSE,
+		      "Most of these exits are page faults that fill the shadow (100).");
 	pl_free(&r);
+}
+
+/* All designs count the same on all traces. */
+static json_t *same_counts(void)
+{
+	json_t *json = plots_sample(2, true, 0);
+
+	for (size_t i = 0; i < 8; i++) {
+		const char *key;
+		json_t *value;
+
+		json_object_foreach(run_part(json, i, "counted"), key, value)
+			json_integer_set(value, strcmp(key, "refaults_max") ? 1000 : 0);
+		set_count(json, i, "tables_in_vain", 0);
+		set_count(json, i, "entries_kept", 0);
+		set_count(json, i, "entries_permission", 0);
+	}
+	return json;
+}
+
+static void expect_cost(json_t *json, const char *begin, const char *end)
+{
+	char *sentence[PL_SENTENCES];
+	struct pl_results r;
+
+	load(&r, json);
+	assert_int_equal(pl_answer(&r, sentence), 0);
+	if (strncmp(sentence[PL_SAYS_COST], begin, strlen(begin)) != 0 ||
+	    strcmp(sentence[PL_SAYS_COST] + strlen(sentence[PL_SAYS_COST]) - strlen(end), end) != 0)
+		fail_msg("'%s' does not begin '%s' or end '%s'", sentence[PL_SAYS_COST], begin,
+			 end);
+	for (int i = 0; i < PL_SENTENCES; i++)
+		free(sentence[i]);
+	pl_free(&r);
+}
+
+/* The nearest price at which another design is ahead is named with its platform. */
+static void load_and_find_turn(json_t *json)
+{
+	char *sentence[PL_SENTENCES];
+	struct pl_results r;
+
+	load(&r, json);
+	assert_int_equal(pl_answer(&r, sentence), 0);
+	if (!strstr(sentence[PL_SAYS_COST], "; that turns first on ") ||
+	    !strstr(sentence[PL_SAYS_COST], "): then "))
+		fail_msg("'%s' names no turn", sentence[PL_SAYS_COST]);
+	for (int i = 0; i < PL_SENTENCES; i++)
+		free(sentence[i]);
+	pl_free(&r);
+}
+
+/* What is paid for everywhere and by everybody decides nothing; what only some pay decides all. */
+static void total_cost(void **state)
+{
+	json_t *json = same_counts();
+
+	(void)state;
+	expect_cost(
+		json,
+		"Least total cost over 2 traces, prices by platform: sync-on-write, "
+		"oos-per-root or unsync-bitmap on all ",
+		"no exit or emulated write up to ten times as dear or as cheap turns that; over "
+		"all that the ranges of the prices allow, nobody is surely ahead on any of "
+		"them.");
+	json = same_counts();
+	set_count(json, 0, "exit_fault", 2000);
+	set_count(json, 1, "writes_emulated", 1500);
+	expect_cost(json,
+		    "Least total cost over 2 traces, prices by platform: unsync-bitmap on all ",
+		    "turns that; so over all that the ranges of the prices allow.");
+	/* No exits for the one, no emulated writes for the other: it depends. */
+	json = same_counts();
+	for (size_t t = 0; t < 8; t += 4) {
+		set_count(json, t, "writes_emulated", 0);
+		set_count(json, t + 1, "exit_table_write", 0);
+		set_count(json, t + 2, "exit_fault", 9000);
+	}
+	load_and_find_turn(json);
+	json = plots_sample(1, false, 0);
+	expect_cost(json, "Total cost is compared where exact traces were replayed",
+		    "here it is not.");
 }
 
 static void one_design(void **state)
@@ -249,10 +328,11 @@ static void one_design(void **state)
 	pl_rank_exits(&r, 0, rank);
 	assert_int_equal(rank[0], PL_BEHIND);
 	expect_answer(
-		&r, 0,
+		&r, PL_SAYS_EXITS,
 		"Only sync-on-write was replayed, with 1,234 exits on 1 exact trace: there is "
 		"nothing to compare it with.");
-	expect_answer(&r, 2, "Most of these exits are page faults that fill the shadow (1,000).");
+	expect_answer(&r, PL_SAYS_CAUSE,
+		      "Most of these exits are page faults that fill the shadow (1,000).");
 	pl_free(&r);
 }
 
@@ -266,7 +346,7 @@ static void only_null(void **state)
 	while (json_array_size(runs) > 1)
 		json_array_remove(runs, 0);
 	load(&r, json);
-	expect_answer(&r, 0, "No design has a result here: nothing can be compared.");
+	expect_answer(&r, PL_SAYS_EXITS, "No design has a result here: nothing can be compared.");
 	pl_free(&r);
 }
 
@@ -281,9 +361,9 @@ static void not_measured(void **state)
 	set_count(json, 0, "entries_compared", 0);
 	load(&r, json);
 	assert_int_equal(pl_answer(&r, sentence), 0);
-	assert_non_null(strstr(sentence[0], "native trace"));
-	assert_non_null(strstr(sentence[1], "Times were not measured"));
-	assert_non_null(strstr(sentence[1], ": sync-on-write 10, "));
+	assert_non_null(strstr(sentence[PL_SAYS_EXITS], "native trace"));
+	assert_non_null(strstr(sentence[PL_SAYS_TIME], "Times were not measured"));
+	assert_non_null(strstr(sentence[PL_SAYS_TIME], ": sync-on-write 10, "));
 	for (int i = 0; i < PL_SENTENCES; i++)
 		free(sentence[i]);
 	pl_free(&r);
@@ -308,12 +388,12 @@ static void native_only(void **state)
 	for (size_t m = 0; m < 4; m++)
 		assert_int_equal(rank[m], PL_BEHIND);
 	expect_answer(
-		&r, 0,
+		&r, PL_SAYS_EXITS,
 		"On native traces no design can be named that takes the fewest exits, as not all "
 		"writes are in them; exits that are certain, over 1 trace: sync-on-write 110, "
 		"oos-per-root 520, unsync-bitmap 1,100.");
 	expect_answer(
-		&r, 1,
+		&r, PL_SAYS_TIME,
 		"Nor is a winner named in time spent in resyncs; together: sync-on-write 1.00 ms, "
 		"oos-per-root 2.00 ms, unsync-bitmap 3.00 ms a pass.");
 	pl_free(&r);
@@ -540,14 +620,23 @@ static void chart_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clear_winner), cmocka_unit_test(no_winner),
-		cmocka_unit_test(all_tied),	cmocka_unit_test(one_design),
-		cmocka_unit_test(only_null),	cmocka_unit_test(not_measured),
-		cmocka_unit_test(native_only),	cmocka_unit_test(mixed_modes),
-		cmocka_unit_test(csv_content),	cmocka_unit_test(csv_without_times),
-		cmocka_unit_test(escaping),	cmocka_unit_test(numbers),
-		cmocka_unit_test(colours),	cmocka_unit_test(many_colours),
-		cmocka_unit_test(wide_bound),	cmocka_unit_test(bound_takes_no_part),
+		cmocka_unit_test(clear_winner),
+		cmocka_unit_test(no_winner),
+		cmocka_unit_test(all_tied),
+		cmocka_unit_test(one_design),
+		cmocka_unit_test(total_cost),
+		cmocka_unit_test(only_null),
+		cmocka_unit_test(not_measured),
+		cmocka_unit_test(native_only),
+		cmocka_unit_test(mixed_modes),
+		cmocka_unit_test(csv_content),
+		cmocka_unit_test(csv_without_times),
+		cmocka_unit_test(escaping),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(colours),
+		cmocka_unit_test(many_colours),
+		cmocka_unit_test(wide_bound),
+		cmocka_unit_test(bound_takes_no_part),
 		cmocka_unit_test(chart_names),
 	};
 
