@@ -161,6 +161,8 @@ fails "empty model" 2 "no model ''" "${count[@]}" --model "" exact.utrace
 fails "model list with a hole" 2 "no model ''" "${count[@]}" --model null,,null exact.utrace
 fails "colon without options" 2 "null" "${count[@]}" --model null: exact.utrace
 fails "no such format" 2 "no format 'xml'" "${count[@]}" --format xml exact.utrace
+fails "no threads" 2 "^unsync replay: -j 0: give a number from 1" unsync replay -j 0 exact.utrace
+fails "threads that are none" 2 "^unsync replay: -j many" unsync replay --jobs many exact.utrace
 fails "no passes" 2 "passes" unsync replay --passes 0 exact.utrace
 fails "passes without sense" 2 "passes" unsync replay --passes many exact.utrace
 fails "too many passes" 2 "passes" unsync replay --passes 99999999999999999999 exact.utrace
