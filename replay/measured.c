@@ -6,6 +6,19 @@
 /* A table of the guest's and the shadow of it. */
 #define PAIR_BYTES (2 * (uint64_t)UR_FLOOR_TABLE)
 
+void ur_turns_next(struct ur_turns *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		size_t k;
+
+		/* Knuth's linear congruential generator, of which the upper bits are good ones. */
+		t->seed = t->seed * 6364136223846793005u + 1442695040888963407u;
+		k = (t->seed >> 33) % (i + 1);
+		t->of[i] = t->of[k];
+		t->of[k] = i;
+	}
+}
+
 struct ur_measured *ur_measured_new(unsigned int passes, bool hardware)
 {
 	struct ur_measured *m = calloc(1, sizeof(*m));

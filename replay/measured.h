@@ -90,6 +90,21 @@ struct ur_against_floor {
 	double *ratio;	    /* resyncs that compared tables to that */
 };
 
+/* Whose turn it is. Always the same at random, so that a run can be done again. */
+struct ur_turns {
+	size_t n;
+	size_t *of;    /* a permutation of 0 to n - 1 */
+	uint64_t seed; /* 0 at first */
+};
+
+/**
+ * ur_turns_next() - another order
+ *
+ * Each order is as likely as any other, so over many blocks every model comes first equally often, and runs
+ * after each of the others, whose leavings it finds in the caches, equally often.
+ */
+void ur_turns_next(struct ur_turns *t);
+
 /**
  * ur_measured_new() - room for a number of passes
  * @passes: how many

@@ -46,6 +46,15 @@ void ur_note_load(struct ur_warnings *w, const struct ur_load *load)
 		load->cores);
 }
 
+void ur_note_passes(struct ur_warnings *w, unsigned int passes)
+{
+	if (passes && !ur_stats_rank(passes, NULL))
+		ur_warn(w, NULL,
+			"%u pass%s: fewer than 6 give no 95 %% interval, so no two models are told "
+			"apart",
+			passes, passes == 1 ? "" : "es");
+}
+
 /* ---- models, named ---- */
 
 /* "messaging (kvm, xen-oos and 3 more)" */

@@ -27,6 +27,12 @@ void ur_note_build(struct ur_warnings *w);
 void ur_note_load(struct ur_warnings *w, const struct ur_load *load);
 
 /**
+ * ur_note_passes() - are there enough to tell models apart?
+ * @passes: how many; 0: nothing was measured
+ */
+void ur_note_passes(struct ur_warnings *w, unsigned int passes);
+
+/**
  * ur_note_trace() - what one trace's passes give reason to note
  * @w: notes are added
  * @trace: replayed, measured

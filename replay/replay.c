@@ -55,6 +55,7 @@ struct session {
 	atomic_uint_fast64_t done;
 	uint64_t work;
 	struct ur_stretches stretches;
+	struct ur_turns turns;
 };
 
 static void fail_run(struct ur_run *run, const char *fmt, ...)
@@ -519,13 +520,11 @@ static void count_one(void *ctx, size_t i)
 	s->done += s->block->n * counting_work(s->plan);
 }
 
-/* Another one begins in each pass, so that none always finds the caches of one other. */
 static void time_all(struct session *s, const struct ut_block *block, unsigned int pass)
 {
-	size_t n = s->trace->n_runs;
-
-	for (size_t i = 0; i < n; i++) {
-		struct seat *seat = &s->seats[(i + pass) % n];
+	ur_turns_next(&s->turns);
+	for (size_t i = 0; i < s->turns.n; i++) {
+		struct seat *seat = &s->seats[s->turns.of[i]];
 
 		if (!seat->run->failed[0]) {
 			time_block(s, seat, block, pass);
@@ -650,7 +649,9 @@ static int make_passes(struct session *s, struct ut_error *err)
 		if (!s->trace->runs[i].measured)
 			return ut_error_set(err, "%s: out of memory", s->path);
 	}
-	if (p->wall_ns && p->cpu_ns && (p->floor_ns || !s->plan->floor))
+	s->turns.n = s->trace->n_runs;
+	s->turns.of = calloc(s->turns.n, sizeof(*s->turns.of));
+	if (p->wall_ns && p->cpu_ns && s->turns.of && (p->floor_ns || !s->plan->floor))
 		return 0;
 	return ut_error_set(err, "%s: out of memory", s->path);
 }
@@ -770,6 +771,7 @@ int ur_replay(const char *path, const struct ur_plan *plan, struct ur_trace **ou
 	ut_reader_close(s.reader);
 	free(s.seats);
 	free(s.stretches.of);
+	free(s.turns.of);
 	if (ret) {
 		ur_trace_free(s.trace);
 		return -1;

@@ -332,24 +332,6 @@ static void print_alike(FILE *out, const struct ur_trace *trace, const struct ur
 		print_crowd(out, trace, times, width, resync);
 }
 
-static void print_told_apart(FILE *out, const struct ur_trace *trace, const struct ur_times *times,
-			     int width)
-{
-	unsigned int passes = trace->passes.n;
-
-	if (!passes)
-		return;
-	if (!ur_stats_rank(passes, NULL)) {
-		fprintf(out,
-			"%u pass%s: fewer than 6 give no 95 %% interval, so no two models are "
-			"told apart\n",
-			passes, passes == 1 ? "" : "es");
-		return;
-	}
-	print_alike(out, trace, times, width, false);
-	print_alike(out, trace, times, width, true);
-}
-
 static bool any_resyncs(const struct ur_trace *trace)
 {
 	for (size_t i = 0; i < trace->n_runs; i++) {
@@ -372,7 +354,11 @@ static int print_times(FILE *out, const struct ur_trace *trace, const struct ur_
 	}
 	if (context->hardware && context->hardware->n)
 		print_hardware(out, trace, times, width);
-	print_told_apart(out, trace, times, width);
+	/* With fewer passes there is no interval: a note says so. */
+	if (ur_stats_rank(trace->passes.n, NULL)) {
+		print_alike(out, trace, times, width, false);
+		print_alike(out, trace, times, width, true);
+	}
 	return 0;
 }
 

@@ -232,6 +232,7 @@ void ur_context_note(struct ur_context *context, struct ur_trace *const *traces,
 		return;
 	ur_note_build(&all);
 	ur_note_load(&all, &context->load);
+	ur_note_passes(&all, n ? traces[0]->passes.n : 0);
 	for (size_t i = 0; i < n; i++)
 		ur_note_trace(&all, traces[i], context->clock);
 	ur_warn_merged(&context->notes, &from, 1);

@@ -108,6 +108,41 @@ static void above_null_is_pass_by_pass(void **state)
 	ur_measured_free(null);
 }
 
+/* ---- turns ---- */
+
+#define MODELS 5
+#define ORDERS 6000
+
+static void everybody_comes_after_everybody(void **state)
+{
+	unsigned int first[MODELS] = { 0 }, after[MODELS][MODELS] = { 0 };
+	size_t of[MODELS];
+	struct ur_turns t = { .n = MODELS, .of = of };
+
+	(void)state;
+	for (int i = 0; i < ORDERS; i++) {
+		unsigned int seen = 0;
+
+		ur_turns_next(&t);
+		for (size_t k = 0; k < MODELS; k++) {
+			assert_true(of[k] < MODELS);
+			seen |= 1u << of[k];
+			if (k)
+				after[of[k - 1]][of[k]]++;
+		}
+		assert_int_equal(seen, (1u << MODELS) - 1);
+		first[of[0]]++;
+	}
+	for (size_t i = 0; i < MODELS; i++) {
+		/* Six standard deviations are 190; pairs: 4 of 20 in each order, 1200 each. */
+		assert_in_range(first[i], ORDERS / MODELS - 190, ORDERS / MODELS + 190);
+		for (size_t k = 0; k < MODELS; k++) {
+			if (i != k)
+				assert_in_range(after[i][k], 1010, 1390);
+		}
+	}
+}
+
 /* ---- the working set ---- */
 
 static void working_set_is_that_of_the_median_sync(void **state)
@@ -254,6 +289,7 @@ int main(void)
 		cmocka_unit_test(resyncs_go_where_they_belong),
 		cmocka_unit_test(costs_are_per_thing),
 		cmocka_unit_test(above_null_is_pass_by_pass),
+		cmocka_unit_test(everybody_comes_after_everybody),
 		cmocka_unit_test(working_set_is_that_of_the_median_sync),
 		cmocka_unit_test(tables_are_read_once_at_least),
 		cmocka_unit_test(levels_rise),

@@ -219,6 +219,22 @@ static void load(void **state)
 	}
 }
 
+static void few_passes(void **state)
+{
+	struct ur_warnings w = { 0 };
+
+	(void)state;
+	ur_note_passes(&w, 0);
+	ur_note_passes(&w, 6);
+	assert_int_equal(w.n, 0);
+	ur_note_passes(&w, 1);
+	ur_note_passes(&w, 5);
+	assert_int_equal(w.n, 2);
+	assert_non_null(strstr(w.of[0].line, "1 pass: fewer than 6 give no"));
+	assert_non_null(strstr(w.of[1].line, "5 passes: fewer than 6 give no"));
+	ur_warnings_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +247,7 @@ int main(void)
 		cmocka_unit_test(without_a_processor),
 		cmocka_unit_test(failed_models_are_passed_over),
 		cmocka_unit_test(load),
+		cmocka_unit_test(few_passes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
