@@ -102,7 +102,10 @@ static void put_set(FILE *out, const struct pl_results *r, uint64_t set)
 	for (size_t m = 0; m < r->n_models; m++) {
 		if (!(set >> m & 1))
 			continue;
-		fprintf(out, "%s%s", !said ? "" : said + 1 == n ? " or " : ", ",
+		fprintf(out, "%s%s",
+			!said		? ""
+			: said + 1 == n ? " or "
+					: ", ",
 			r->models[m].label);
 		said++;
 	}
@@ -161,8 +164,7 @@ static void put_turn(FILE *out, const struct pl_results *r, const struct verdict
 	char a[PL_NUMBER], b[PL_NUMBER];
 
 	for (size_t i = 0; i < v->n; i++) {
-		if (v->of[i].turn.factor > 0 &&
-		    (!best || v->of[i].turn.factor < best->turn.factor))
+		if (v->of[i].turn.factor > 0 && (!best || v->of[i].turn.factor < best->turn.factor))
 			best = &v->of[i];
 	}
 	if (!best) {
@@ -171,8 +173,7 @@ static void put_turn(FILE *out, const struct pl_results *r, const struct verdict
 		return;
 	}
 	fprintf(out, "; that turns first on %s, if %s takes %s than %s (there %s): then ",
-		best->platform.name,
-		best->turn.price == CO_exit ? "an exit" : "an emulated write",
+		best->platform.name, best->turn.price == CO_exit ? "an exit" : "an emulated write",
 		best->turn.at > best->turn.value ? "more" : "less", pl_time(a, best->turn.at),
 		pl_time(b, best->turn.value));
 	put_set(out, r, best->turn.ahead);

@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "cost/rank.h"
 #include "plots/answer.h"
+#include "plots/cost.h"
 #include "plots/csv_parts.h"
 #include "plots/text.h"
 
@@ -33,9 +35,11 @@ static bool time_figures(const struct pl_run *run, double *low, double *high)
 }
 
 static const struct panel panels[] = {
-	{ "Exits (counted; from lower to upper bound)", pl_rank_exits, exits_figures },
+	{ "Exits (counted)", pl_rank_exits, exits_figures },
 	{ "Time in resyncs (measured medians)", pl_rank_time, time_figures },
 };
+
+#define N_PANELS (sizeof(panels) / sizeof(panels[0]))
 
 /* The least that a design surely takes; below 0: none takes part. */
 static double least(const struct pl_results *r, size_t trace, const struct panel *p)
@@ -59,6 +63,16 @@ static void put_ratio(FILE *out, double v, double best)
 		fputc(',', out);
 }
 
+/* One cell, but for its figures. */
+static void put_place(FILE *out, size_t panel, const char *title, size_t column, const char *name,
+		      size_t row, const char *label)
+{
+	fprintf(out, "%zu,%s,%zu,", panel, title, column);
+	pl_csv_label(out, name);
+	fprintf(out, ",%zu,", row);
+	pl_csv_label(out, label);
+}
+
 static void put_cells(FILE *out, const struct pl_results *r, const struct panel *p, size_t trace,
 		      size_t column, const enum pl_rank *rank)
 {
@@ -68,11 +82,8 @@ static void put_cells(FILE *out, const struct pl_results *r, const struct panel 
 	for_each_shown(r, SIZE_MAX, m) {
 		const struct pl_run *run = pl_run_of(r, trace, m);
 
-		row++;
-		fprintf(out, "%zu,%s,%zu,", (size_t)(p - panels) + 1, p->title, column);
-		pl_csv_label(out, r->traces[trace].id);
-		fprintf(out, ",%zu,", row);
-		pl_csv_label(out, r->models[m].label);
+		put_place(out, (size_t)(p - panels) + 1, p->title, column, r->traces[trace].id,
+			  ++row, r->models[m].label);
 		if (run && best >= 0 && p->figures(run, &low, &high)) {
 			put_ratio(out, low, best);
 			put_ratio(out, high, best);
@@ -83,15 +94,71 @@ static void put_cells(FILE *out, const struct pl_results *r, const struct panel 
 	}
 }
 
+static double least_cost(const struct pl_bills *bills, const struct co_platform *platform)
+{
+	double best = -1;
+
+	for (size_t m = 0; m < bills->n; m++) {
+		struct co_cost c;
+
+		if (!bills->ranked[m])
+			continue;
+		c = co_cost(bills->ranked[m], platform, CO_COMPONENT_END);
+		if (best < 0 || c.value_least < best)
+			best = c.value_least;
+	}
+	return best;
+}
+
+static void put_platform(FILE *out, const struct pl_results *r, const struct pl_bills *bills,
+			 const struct co_platform *platform, size_t column)
+{
+	uint64_t ahead = co_ahead(bills->ranked, bills->n, platform);
+	double best = least_cost(bills, platform);
+	size_t row = 0;
+
+	for_each_shown(r, SIZE_MAX, m) {
+		int rank = !(ahead >> m & 1) ? PL_BEHIND : ahead == 1ull << m ? PL_BEST : PL_TIED;
+		struct co_cost c = co_cost(&bills->bill[m], platform, CO_COMPONENT_END);
+
+		put_place(out, N_PANELS + 1, "Total cost of all traces by platform", column,
+			  platform->name, ++row, r->models[m].label);
+		if (bills->there[m] && best >= 0) {
+			put_ratio(out, c.value_least, best);
+			put_ratio(out, c.value_most, best);
+		} else {
+			fputs(",,", out);
+		}
+		fprintf(out, ",%d,%d\n", rank, r->models[m].bound);
+	}
+}
+
+static void put_platforms(FILE *out, const struct pl_results *r)
+{
+	struct pl_bills bills;
+	char error[256];
+
+	if (pl_bills(r, PL_ALL_TRACES, &bills))
+		return;
+	for (size_t i = 0; co_builtin(i); i++) {
+		struct co_platform platform = { .name = NULL };
+
+		if (!co_platform_get(&platform, co_builtin(i), error, sizeof(error)))
+			put_platform(out, r, &bills, &platform, i + 1);
+		co_platform_free(&platform);
+	}
+	pl_bills_free(&bills);
+}
+
 void pl_csv_matrix(FILE *out, const struct pl_results *r, size_t trace)
 {
 	enum pl_rank *rank = calloc(r->n_models + 1, sizeof(*rank));
 
 	(void)trace;
-	fputs("panel,what,column,trace,row,model,times the least,up to,rank (2: ahead; 1: not told "
-	      "apart),bound\n",
+	fputs("panel,what,column,trace or platform,row,model,times the least,up to,"
+	      "rank (2: ahead; 1: not told apart),bound\n",
 	      out);
-	for (size_t i = 0; rank && i < sizeof(panels) / sizeof(panels[0]); i++) {
+	for (size_t i = 0; rank && i < N_PANELS; i++) {
 		size_t column = 0;
 
 		for (size_t t = 0; t < r->n_traces; t++) {
@@ -102,6 +169,7 @@ void pl_csv_matrix(FILE *out, const struct pl_results *r, size_t trace)
 		}
 	}
 	free(rank);
+	put_platforms(out, r);
 }
 
 /* ---- memory ---- */

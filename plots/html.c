@@ -29,7 +29,7 @@ void pl_interval(FILE *out, const struct pl_stat *s)
 	char a[PL_NUMBER], b[PL_NUMBER];
 
 	if (s->has_interval)
-		fprintf(out, "<small>%s to %s</small>", pl_time(a, s->lo), pl_time(b, s->hi));
+		fprintf(out, "<small>%s to %s</small> ", pl_time(a, s->lo), pl_time(b, s->hi));
 	else
 		fputs("<small>too few passes for an interval</small>", out);
 }
@@ -39,7 +39,7 @@ void pl_model_label(FILE *out, const struct pl_results *r, size_t model)
 	fprintf(out, "<i class=\"swatch m%zu\"></i>", model);
 	for (const char *c = r->models[model].label; *c; c++) {
 		pl_html(out, (char[]){ *c, '\0' });
-		if (*c == ',' || *c == '-' || c[1] == '(')
+		if (*c == ',' || c[1] == '(')
 			fputs("<wbr>", out);
 	}
 }

@@ -342,12 +342,11 @@ static int put_matrix(struct writer *w)
 {
 	fputs("<section id=\"matrix\">\n", w->out);
 	pl_element(w->out, "h2", "", "Which design wins where");
-	pl_element(
-		w->out, "p", "class=\"soft\"",
-		"Exits say how often the guest is interrupted, time in resyncs how long its tables "
-		"take to be brought in step. What either is worth depends on the machine, so the "
-		"two are never added up here. Bounds are yardsticks: nobody is said to be behind "
-		"them.");
+	pl_element(w->out, "p", "class=\"soft\"",
+		   "Total cost is what was counted times what it takes on a platform, as its "
+		   "profile says. Exits are counted and say how often the guest is interrupted; "
+		   "time in resyncs was measured on this machine. The three are never mixed in one "
+		   "figure. Bounds are yardsticks: nobody is said to be behind them.");
 	if (put_charts(w, PL_MATRIX, 0))
 		return -1;
 	if (pl_matrix_tables(w->out, w->page->results))

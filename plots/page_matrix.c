@@ -2,8 +2,11 @@
 #include "plots/page_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "cost/rank.h"
 #include "plots/answer.h"
+#include "plots/cost.h"
 #include "plots/html.h"
 #include "plots/text.h"
 
@@ -26,7 +29,7 @@ static void exits_figures(FILE *out, const struct pl_run *run)
 
 	fputs(pl_group(a, pl_exits(run)), out);
 	if (pl_exits_max(run) > pl_exits(run))
-		fprintf(out, "<small>to %s</small>", pl_group(a, pl_exits_max(run)));
+		fprintf(out, "<small>to %s</small> ", pl_group(a, pl_exits_max(run)));
 }
 
 static double time_value(const struct pl_run *run)
@@ -55,6 +58,7 @@ static const struct matrix matrices[] = {
 };
 
 #define N_MATRICES (sizeof(matrices) / sizeof(matrices[0]))
+#define MAX_PLATFORMS 16
 
 /* The least of all designs that are compared: bounds and the harness are none. */
 static double least(const struct pl_results *r, size_t trace, const struct matrix *x)
@@ -70,6 +74,27 @@ static double least(const struct pl_results *r, size_t trace, const struct matri
 	return low;
 }
 
+static void begin_cell(FILE *out, enum pl_rank rank, double value)
+{
+	fprintf(out, "<td%s data-v=\"%.1f\">%s",
+		rank == PL_BEST	  ? " class=\"best\""
+		: rank == PL_TIED ? " class=\"tie\""
+				  : "",
+		value,
+		rank == PL_BEST	  ? "<b>✓</b> "
+		: rank == PL_TIED ? "<b>≈</b> "
+				  : "");
+}
+
+static void begin_row(FILE *out, const struct pl_results *r, size_t model)
+{
+	fprintf(out, "<tr data-m=\"%zu\"><th scope=\"row\">", model);
+	pl_model_label(out, r, model);
+	if (r->models[model].bound)
+		fputs("<small>a bound</small>", out);
+	fputs("</th>", out);
+}
+
 static void put_cell(FILE *out, const struct pl_results *r, const struct matrix *x, size_t trace,
 		     size_t model, enum pl_rank rank)
 {
@@ -81,34 +106,22 @@ static void put_cell(FILE *out, const struct pl_results *r, const struct matrix 
 		fprintf(out, "<td class=\"none\">%s</td>", run ? "none" : "no result");
 		return;
 	}
-	fprintf(out, "<td%s data-v=\"%.1f\">%s",
-		rank == PL_BEST	  ? " class=\"best\""
-		: rank == PL_TIED ? " class=\"tie\""
-				  : "",
-		v,
-		rank == PL_BEST	  ? "<b>✓</b> "
-		: rank == PL_TIED ? "<b>≈</b> "
-				  : "");
+	begin_cell(out, rank, v);
 	x->figures(out, run);
-	if (rank == PL_BEST)
-		fputs("<small>least</small>", out);
-	else if (rank == PL_TIED)
-		fputs("<small>not told apart</small>", out);
+	if (rank != PL_BEHIND)
+		fputs("</td>", out);
 	else if (!r->traces[trace].exact)
-		fputs("<small>without unseen writes</small>", out);
+		fputs("<small>without unseen writes</small></td>", out);
 	else if (low > 0)
-		fprintf(out, "<small>× %s</small>", pl_factor(a, v / low));
-	fputs("</td>", out);
+		fprintf(out, "<small>× %s</small></td>", pl_factor(a, v / low));
+	else
+		fputs("</td>", out);
 }
 
 static void put_row(FILE *out, const struct pl_results *r, const struct matrix *x, size_t model,
 		    const enum pl_rank *rank)
 {
-	fprintf(out, "<tr data-m=\"%zu\"><th scope=\"row\">", model);
-	pl_model_label(out, r, model);
-	if (r->models[model].bound)
-		fputs("<small>a bound</small>", out);
-	fputs("</th>", out);
+	begin_row(out, r, model);
 	for (size_t t = 0; t < r->n_traces; t++) {
 		if (pl_compared(r, t))
 			put_cell(out, r, x, t, model, rank[t * r->n_models + model]);
@@ -155,6 +168,124 @@ static void put_table(FILE *out, const struct pl_results *r, const struct matrix
 	pl_table_end(out);
 }
 
+/* ---- total cost ---- */
+
+struct costs {
+	struct pl_bills bills;
+	struct co_platform platform[MAX_PLATFORMS];
+	size_t n;
+};
+
+static int costs_init(struct costs *c, const struct pl_results *r)
+{
+	char error[256];
+
+	c->n = 0;
+	if (pl_bills(r, PL_ALL_TRACES, &c->bills))
+		return -1;
+	for (size_t i = 0; co_builtin(i) && c->n < MAX_PLATFORMS; i++) {
+		struct co_platform *p = &c->platform[c->n++];
+
+		*p = (struct co_platform){ .name = NULL };
+		if (co_platform_get(p, co_builtin(i), error, sizeof(error)))
+			return -1;
+	}
+	return 0;
+}
+
+static void costs_free(struct costs *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		co_platform_free(&c->platform[i]);
+	pl_bills_free(&c->bills);
+}
+
+static double least_cost(const struct costs *c, size_t platform)
+{
+	double low = -1;
+
+	for (size_t m = 0; m < c->bills.n; m++) {
+		double v;
+
+		if (!c->bills.ranked[m])
+			continue;
+		v = co_cost(c->bills.ranked[m], &c->platform[platform], CO_COMPONENT_END)
+			    .value_least;
+		if (low < 0 || v < low)
+			low = v;
+	}
+	return low;
+}
+
+static void cost_cell(FILE *out, const struct costs *c, size_t platform, size_t model)
+{
+	const struct co_platform *p = &c->platform[platform];
+	uint64_t ahead = co_ahead(c->bills.ranked, c->bills.n, p);
+	struct co_cost cost = co_cost(&c->bills.bill[model], p, CO_COMPONENT_END);
+	double low = least_cost(c, platform);
+	char a[PL_NUMBER], b[PL_NUMBER];
+
+	if (!c->bills.there[model]) {
+		fputs("<td class=\"none\">no result</td>", out);
+		return;
+	}
+	begin_cell(out,
+		   !(ahead >> model & 1)    ? PL_BEHIND
+		   : ahead == 1ull << model ? PL_BEST
+					    : PL_TIED,
+		   cost.value_least);
+	fputs(pl_time(a, cost.value_least), out);
+	if (strcmp(a, pl_time(b, cost.value_most)) != 0)
+		fprintf(out, "<small>to %s</small> ", b);
+	if (!(ahead >> model & 1) && low > 0)
+		fprintf(out, "<small>× %s</small> ", pl_factor(a, cost.value_least / low));
+	fprintf(out, "<small class=\"range\">(%s to %s)</small></td>", pl_time(a, cost.low),
+		pl_time(b, cost.high));
+}
+
+static void put_costs(FILE *out, const struct pl_results *r, const struct costs *c)
+{
+	pl_table_begin(
+		out,
+		"Total cost of all traces together: what was counted, times what it takes on "
+		"a platform; in brackets over all that the ranges of its prices allow. "
+		"✓ least; ≈ bounds do not tell these apart; × against the least.",
+		"sort matrix");
+	fputs("<thead><tr><th scope=\"col\" class=\"text\">design</th>", out);
+	for (size_t i = 0; i < c->n; i++) {
+		fputs("<th scope=\"col\">", out);
+		pl_html(out, c->platform[i].name);
+		fputs("<small>", out);
+		pl_html(out, c->platform[i].title);
+		fputs("</small></th>", out);
+	}
+	fputs("</tr></thead><tbody>\n", out);
+	for (int bounds = 0; bounds < 2; bounds++) {
+		if (bounds)
+			fputs("</tbody><tbody>\n", out);
+		for (size_t m = 0; m < r->n_models; m++) {
+			if (!pl_shown(r, SIZE_MAX, m) || r->models[m].bound != bounds)
+				continue;
+			begin_row(out, r, m);
+			for (size_t i = 0; i < c->n; i++)
+				cost_cell(out, c, i, m);
+			fputs("</tr>\n", out);
+		}
+	}
+	pl_table_end(out);
+}
+
+static bool any_cost(const struct costs *c)
+{
+	for (size_t m = 0; m < c->bills.n; m++) {
+		if (c->bills.ranked[m])
+			return true;
+	}
+	return false;
+}
+
+/* ---- all of them ---- */
+
 static bool has_figures(const struct pl_results *r, const struct matrix *x)
 {
 	for (size_t i = 0; i < r->n_runs; i++) {
@@ -165,19 +296,32 @@ static bool has_figures(const struct pl_results *r, const struct matrix *x)
 	return false;
 }
 
-int pl_matrix_tables(FILE *out, const struct pl_results *r)
+static void put_tab(FILE *out, size_t number, const char *name, bool first)
 {
-	enum pl_rank *rank = calloc(r->n_traces * r->n_models + 1, sizeof(*rank));
+	fprintf(out,
+		"<input type=\"radio\" name=\"matrix\" id=\"x%zu\"%s><label "
+		"for=\"x%zu\">%s</label>\n",
+		number, first ? " checked" : "", number, name);
+}
 
-	if (!rank)
-		return -1;
+static void put_matrices(FILE *out, const struct pl_results *r, const struct costs *c,
+			 enum pl_rank *rank)
+{
+	bool cost = any_cost(c), first = !cost;
+
 	fputs("<div class=\"tabs\">\n", out);
+	if (cost)
+		put_tab(out, N_MATRICES, "Total cost by platform", true);
 	for (size_t i = 0; i < N_MATRICES; i++) {
-		if (has_figures(r, &matrices[i]))
-			fprintf(out,
-				"<input type=\"radio\" name=\"matrix\" id=\"x%zu\"%s><label "
-				"for=\"x%zu\">%s</label>\n",
-				i, i ? "" : " checked", i, matrices[i].tab);
+		if (!has_figures(r, &matrices[i]))
+			continue;
+		put_tab(out, i, matrices[i].tab, first);
+		first = false;
+	}
+	if (cost) {
+		fprintf(out, "<div class=\"panel x%zu\">\n", N_MATRICES);
+		put_costs(out, r, c);
+		fputs("</div>\n", out);
 	}
 	for (size_t i = 0; i < N_MATRICES; i++) {
 		if (!has_figures(r, &matrices[i]))
@@ -189,6 +333,21 @@ int pl_matrix_tables(FILE *out, const struct pl_results *r)
 		fputs("</div>\n", out);
 	}
 	fputs("</div>\n", out);
+}
+
+int pl_matrix_tables(FILE *out, const struct pl_results *r)
+{
+	enum pl_rank *rank = calloc(r->n_traces * r->n_models + 1, sizeof(*rank));
+	struct costs *c = calloc(1, sizeof(*c));
+	int ret = -1;
+
+	if (rank && c && !costs_init(c, r)) {
+		put_matrices(out, r, c, rank);
+		ret = 0;
+	}
+	if (c)
+		costs_free(c);
+	free(c);
 	free(rank);
-	return 0;
+	return ret;
 }
