@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/platforms.h"
 #include "cli/text.h"
 #include "plots/text.h"
 #include "trace/beside.h"
 
-#define MAX_PLATFORMS 32
 #define DEFAULT_BASE "xeon-2023"
 
 static const char help[] =
@@ -113,44 +113,6 @@ static int sink_close(struct sink *s, int ret, const char *path)
 
 /* ---- platforms ---- */
 
-struct platforms {
-	struct co_platform list[MAX_PLATFORMS];
-	size_t n;
-};
-
-static void free_platforms(struct platforms *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		co_platform_free(&p->list[i]);
-}
-
-static int add_platform(struct platforms *p, const char *name)
-{
-	char error[1024];
-
-	if (p->n == MAX_PLATFORMS)
-		return cli_fail("%s: more than %d platforms", name, MAX_PLATFORMS);
-	if (co_platform_get(&p->list[p->n++], name, error, sizeof(error)))
-		return cli_fail("%s", error);
-	for (size_t i = 0; i + 1 < p->n; i++) {
-		if (!strcmp(p->list[i].name, p->list[p->n - 1].name))
-			return cli_fail("%s: platform '%s' is there already; give each once", name,
-					p->list[i].name);
-	}
-	return EXIT_OK;
-}
-
-static int get_platforms(struct platforms *p, const struct options *o)
-{
-	int ret = EXIT_OK;
-
-	for (size_t i = 0; i < o->n_platforms && !ret; i++)
-		ret = add_platform(p, o->platforms[i]);
-	for (size_t i = 0; !o->n_platforms && co_builtin(i) && !ret; i++)
-		ret = add_platform(p, co_builtin(i));
-	return ret;
-}
-
 static void put_prices(FILE *out, const struct co_platform *p)
 {
 	char a[PL_NUMBER], b[PL_NUMBER], c[PL_NUMBER];
@@ -182,7 +144,7 @@ static int print_prices(const struct options *o)
 
 	if (ret)
 		return ret;
-	ret = get_platforms(&p, o);
+	ret = platforms_get(&p, o->platforms, o->n_platforms);
 	for (int i = 0; i < CO_PRICE_END && !ret; i++)
 		fprintf(sink.f, "%-10s %s\n", co_price_key((enum co_price)i),
 			co_price_help((enum co_price)i));
@@ -190,7 +152,7 @@ static int print_prices(const struct options *o)
 		fputc('\n', sink.f);
 		put_prices(sink.f, &p.list[i]);
 	}
-	free_platforms(&p);
+	platforms_free(&p);
 	return sink_close(&sink, ret, o->output);
 }
 
@@ -218,10 +180,10 @@ static int make_profile(const struct options *o)
 
 	if (ret)
 		return ret;
-	ret = add_platform(&p, o->n_platforms ? o->platforms[0] : DEFAULT_BASE);
+	ret = platforms_add(&p, o->n_platforms ? o->platforms[0] : DEFAULT_BASE);
 	if (!ret)
 		ret = cost_profile(o->trace, &p.list[0], o->name ? o->name : "captured", sink.f);
-	free_platforms(&p);
+	platforms_free(&p);
 	return sink_close(&sink, ret, o->output);
 }
 
@@ -278,14 +240,14 @@ static int print_costs(char **files, int n, const struct options *o)
 	if (!ret)
 		ret = choose(&results, o);
 	if (!ret)
-		ret = get_platforms(&p, o);
+		ret = platforms_get(&p, o->platforms, o->n_platforms);
 	request.platforms = p.list;
 	request.n_platforms = p.n;
 	if (!ret && (o->format == CLI_JSON  ? cost_json(sink.f, &results, &request)
 		     : o->format == CLI_CSV ? cost_csv(sink.f, &results, &request)
 					    : cost_table(sink.f, &results, &request)))
 		ret = cli_fail("out of memory");
-	free_platforms(&p);
+	platforms_free(&p);
 	pl_free(&results);
 	return sink_close(&sink, ret, o->output);
 }

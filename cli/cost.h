@@ -27,10 +27,6 @@ struct cost_request {
 	bool crossings;	 /* table: every pair of designs that changes places */
 };
 
-/* The prices whose sweep is told. */
-extern const enum co_price cost_swept[];
-#define COST_SWEPT 2
-
 /**
  * cost_table() - for people: what each design costs, who costs least, and where that turns
  *

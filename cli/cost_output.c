@@ -11,14 +11,13 @@
 
 #include "cli/text.h"
 #include "plots/answer.h"
+#include "plots/cost_text.h"
 #include "plots/text.h"
 
 #define SCHEMA "unsync-cost"
 #define VERSION 1
 #define SUM "sum"
 #define MAX_ID 24 /* of a trace's name in the table's heading */
-
-const enum co_price cost_swept[COST_SWEPT] = { CO_exit, CO_emulate };
 
 static const char *trace_id(const struct pl_results *r, size_t trace)
 {
@@ -66,65 +65,6 @@ static int for_each_sheet(const struct pl_results *r, const struct co_platform *
 
 /* ---- words ---- */
 
-/* "a, b and c" */
-static void put_set(FILE *out, const struct pl_results *r, uint64_t set)
-{
-	int left = __builtin_popcountll(set);
-
-	for (size_t m = 0; m < r->n_models; m++) {
-		if (!(set >> m & 1))
-			continue;
-		left--;
-		fputs(r->models[m].label, out); /* checked: printable */
-		fputs(left > 1 ? ", " : left ? " and " : "", out);
-	}
-}
-
-/* "740 ns (1,850 cycles)" */
-static void put_price(FILE *out, const struct co_platform *p, double ns)
-{
-	char time[PL_NUMBER], cycles[PL_NUMBER];
-
-	fputs(pl_time(time, ns), out);
-	if (p->ghz > 0)
-		fprintf(out, " (%s cycles)", pl_group(cycles, (uint64_t)(ns * p->ghz + 0.5)));
-}
-
-static void put_ahead(FILE *out, const struct pl_results *r, uint64_t set)
-{
-	put_set(out, r, set);
-	fputs(__builtin_popcountll(set) > 1 ? " are not told apart" : " costs least", out);
-}
-
-/* Nobody asks for an exit of a second: prices up to ten times the upper end of the range. */
-static double swept_to(const struct co_platform *p, enum co_price price)
-{
-	return 10 * p->prices[price].high;
-}
-
-/* "below 740 ns (1,850 cycles) a costs least; above, b costs least" */
-static void put_regions(FILE *out, const struct cost_sheet *s, const struct co_region *regions,
-			size_t n, double end)
-{
-	while (n > 1 && regions[n - 1].from >= end)
-		n--;
-	if (n == 1) {
-		put_ahead(out, s->results, regions[0].ahead);
-		fputs(" throughout", out);
-	}
-	for (size_t i = 0; n > 1 && i < n; i++) {
-		if (i + 1 < n) {
-			fputs(i ? "; up to " : "below ", out);
-			put_price(out, s->platform, regions[i].to);
-			fputs(i ? ", " : " ", out);
-		} else {
-			fputs("; above, ", out);
-		}
-		put_ahead(out, s->results, regions[i].ahead);
-	}
-	fputc('\n', out);
-}
-
 /* "a costs less than b below 238 ns (595 cycles), b less than a above 615 ns (1,537 cycles)" */
 static void put_crossings(FILE *out, const struct cost_sheet *s, const struct co_crossing *c,
 			  size_t n, double end)
@@ -134,9 +74,9 @@ static void put_crossings(FILE *out, const struct cost_sheet *s, const struct co
 		const char *above = s->results->models[c[i].above].label;
 
 		fprintf(out, "      %s costs less than %s below ", below, above);
-		put_price(out, s->platform, c[i].from);
+		pl_put_price(out, s->platform, c[i].from);
 		fputs(", more above ", out);
-		put_price(out, s->platform, c[i].to);
+		pl_put_price(out, s->platform, c[i].to);
 		fputc('\n', out);
 	}
 }
@@ -317,22 +257,18 @@ static int put_components(const struct cost_sheet *s, void *arg)
 /* Who costs least over one price, and which pairs of designs change places. */
 static int put_sweep(FILE *out, const struct cost_sheet *s, enum co_price price, bool pairs)
 {
-	double end = swept_to(s->platform, price);
 	struct co_crossing *crossings = NULL;
-	struct co_region *regions;
 	size_t n;
 
-	if (co_sweep(s->bills.ranked, s->bills.n, s->platform, price, &regions, &n))
+	fputs("    ", out);
+	if (pl_put_sweep(out, s->results, s->platform, s->bills.ranked, price))
 		return -1;
-	fprintf(out, "    %s, 0 to ", co_price_name(price));
-	put_price(out, s->platform, end);
-	fputs(": ", out);
-	put_regions(out, s, regions, n, end);
-	free(regions);
-	if (pairs && co_crossings(s->bills.ranked, s->bills.n, s->platform, price, &crossings, &n))
+	fputc('\n', out);
+	if (!pairs)
+		return 0;
+	if (co_crossings(s->bills.ranked, s->bills.n, s->platform, price, &crossings, &n))
 		return -1;
-	if (pairs)
-		put_crossings(out, s, crossings, n, end);
+	put_crossings(out, s, crossings, n, pl_swept_to(s->platform, price));
 	free(crossings);
 	return 0;
 }
@@ -349,12 +285,12 @@ static int put_conclusions(const struct cost_sheet *s, void *arg)
 		return 0;
 	}
 	fprintf(m->out, "  %s: ", trace_name(name, s));
-	put_ahead(m->out, s->results, by_value);
+	pl_put_ahead(m->out, s->results, by_value);
 	fputs("\n    over the ranges of all prices: ", m->out);
-	put_ahead(m->out, s->results, co_ahead_anyhow(s->bills.ranked, s->bills.n, s->platform));
+	pl_put_ahead(m->out, s->results, co_ahead_anyhow(s->bills.ranked, s->bills.n, s->platform));
 	fputc('\n', m->out);
-	for (size_t i = 0; i < COST_SWEPT; i++) {
-		if (put_sweep(m->out, s, cost_swept[i], m->request->crossings))
+	for (size_t i = 0; i < CO_SWEPT; i++) {
+		if (put_sweep(m->out, s, co_swept[i], m->request->crossings))
 			return -1;
 	}
 	return 0;
@@ -367,9 +303,9 @@ static void put_platform(FILE *out, const struct co_platform *p)
 	if (p->ghz > 0)
 		fprintf(out, ", %.3g GHz", p->ghz);
 	fputs("\nan exit takes ", out);
-	put_price(out, p, p->prices[CO_exit].value);
+	pl_put_price(out, p, p->prices[CO_exit].value);
 	fputs(", an emulated write ", out);
-	put_price(out, p, p->prices[CO_emulate].value);
+	pl_put_price(out, p, p->prices[CO_emulate].value);
 	fputs(" more\n\n", out);
 }
 
@@ -560,8 +496,8 @@ static int add_sheet(const struct cost_sheet *s, void *arg)
 			  "over_ranges",
 			  set_json(s->results,
 				   co_ahead_anyhow(s->bills.ranked, s->bills.n, s->platform))));
-	for (size_t i = 0; i < COST_SWEPT; i++) {
-		if (add_sweep(l->sweeps, s, cost_swept[i]))
+	for (size_t i = 0; i < CO_SWEPT; i++) {
+		if (add_sweep(l->sweeps, s, co_swept[i]))
 			return -1;
 	}
 	return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/platforms.h"
 #include "plots/growth.h"
 #include "plots/report.h"
 #include "plots/text.h"
@@ -20,6 +21,10 @@ static const char help[] =
 	"and the gnuplot scripts. Needs gnuplot (apt-get install gnuplot-nox).\n\n"
 	"  -o, --output DIR     where to; an earlier report there is replaced\n"
 	"  -f, --force          write into DIR even if it holds other files (they are left alone)\n"
+	"  -p, --platform P     tell total costs for this platform: a built-in one or a file, as "
+	"for\n"
+	"                       'unsync cost'; may be given again; the first is the one whose\n"
+	"                       crossings are drawn (default: all that are built in)\n"
 	"      --format F       svg, png or both (default): the files in DIR/charts\n"
 	"  -q, --quiet          no progress bar, and do not print the path of the page\n"
 	"  -h, --help           this text\n";
@@ -85,31 +90,45 @@ static int read_files(char **files, int n, struct pl_results *results)
 	return EXIT_OK;
 }
 
-static int plot(char **files, int n, const struct pl_options *options, bool quiet)
+struct request {
+	const char *platforms[MAX_PLATFORMS];
+	size_t n_platforms;
+	bool quiet;
+};
+
+static int plot(char **files, int n, const struct pl_options *options, const struct request *rq)
 {
 	struct pl_results results = { 0 };
+	struct platforms platforms = { .n = 0 };
 	char error[1024];
 	int ret = read_files(files, n, &results);
 
+	if (!ret)
+		ret = platforms_get(&platforms, rq->platforms, rq->n_platforms);
+	results.platforms = platforms.list;
+	results.n_platforms = platforms.n;
 	if (!ret) {
 		catch_signals();
 		if (pl_report(&results, options, error, sizeof(error)))
 			ret = cli_fail("%s", error);
-		else if (!quiet)
+		else if (!rq->quiet)
 			printf("%s%sindex.html\n", options->dir,
 			       options->dir[strlen(options->dir) - 1] == '/' ? "" : "/");
 	}
 	pl_free(&results);
+	platforms_free(&platforms);
 	return ret;
 }
 
 int cli_plot(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "output", required_argument, NULL, 'o' }, { "force", no_argument, NULL, 'f' },
-		{ "format", required_argument, NULL, 'F' }, { "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },	    { 0 }
-	};
+	static const struct option longs[] = { { "output", required_argument, NULL, 'o' },
+					       { "force", no_argument, NULL, 'f' },
+					       { "platform", required_argument, NULL, 'p' },
+					       { "format", required_argument, NULL, 'F' },
+					       { "quiet", no_argument, NULL, 'q' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
 	struct pl_options options = { .svg = true,
 				      .png = true,
 				      .version = UNSYNC_VERSION,
@@ -117,13 +136,13 @@ int cli_plot(int argc, char **argv)
 				      .progress = cli_progress,
 				      .warn = cli_warn };
 	char *command = command_line(argc, argv);
-	bool quiet = false;
+	struct request rq = { .quiet = false };
 	int c, ret;
 
 	options.command = command ? command : "unsync plot";
 	opterr = 0;
 	optind = 0;
-	while ((c = getopt_long(argc, argv, ":o:fqh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":o:p:fqh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'o':
 			options.dir = optarg;
@@ -131,13 +150,20 @@ int cli_plot(int argc, char **argv)
 		case 'f':
 			options.force = true;
 			break;
+		case 'p':
+			if (rq.n_platforms < MAX_PLATFORMS) {
+				rq.platforms[rq.n_platforms++] = optarg;
+				break;
+			}
+			ret = cli_usage("plot", "more than %d platforms", MAX_PLATFORMS);
+			goto out;
 		case 'F':
 			if (!parse_format(optarg, &options))
 				break;
 			ret = cli_usage("plot", "'%s' is no format: svg, png or both", optarg);
 			goto out;
 		case 'q':
-			quiet = true;
+			rq.quiet = true;
 			cli_progress_off();
 			break;
 		case 'h':
@@ -157,7 +183,7 @@ int cli_plot(int argc, char **argv)
 	else if (!options.dir || !*options.dir)
 		ret = cli_usage("plot", "say where to with -o DIR");
 	else
-		ret = plot(argv + optind, argc - optind, &options, quiet);
+		ret = plot(argv + optind, argc - optind, &options, &rq);
 out:
 	free(command);
 	return ret;

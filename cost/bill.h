@@ -16,13 +16,13 @@
 #define CO_COMPONENTS(X)                                                                           \
 	X(exits, "exits and entries")                                                              \
 	X(faults, "page faults handled")                                                           \
-	X(writes, "writes emulated, entries fixed")                                                \
+	X(writes, "writes emulated and entries fixed")                                             \
 	X(registers, "CR3 and INVLPG handled")                                                     \
 	X(syncs, "going out of sync and back")                                                     \
-	X(pages, "shadow pages made")                                                              \
+	X(pages, "shadow pages")                                                                   \
 	X(flushes, "TLB flushes of the design")                                                    \
 	X(walks, "longer TLB misses")                                                              \
-	X(further, "further, if the trace hides it")
+	X(further, "what the trace may hide")
 
 enum co_component {
 #define X(key, name) CO_OF_##key,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const enum co_price co_swept[CO_SWEPT] = { CO_exit, CO_emulate };
+
 struct line {
 	double fixed, slope;
 };

@@ -12,6 +12,10 @@
 
 #include "cost/bill.h"
 
+/* The prices that are swept. */
+#define CO_SWEPT 2
+extern const enum co_price co_swept[CO_SWEPT];
+
 #define CO_MAX_DESIGNS 64 /* a set of designs is a mask of bits */
 
 /* From one price (ns) to another, the set of designs that may cost least. The last one has no end. */

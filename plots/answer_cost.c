@@ -74,16 +74,28 @@ static int find_turn(const struct pl_bills *bills, const struct co_platform *pla
 	return 0;
 }
 
-static int judge(struct verdicts *v, const struct pl_bills *bills)
+/* The set's platform, which stays its own, or one that is built in. */
+static int get_platform(struct co_platform *p, const struct pl_results *r, size_t i)
 {
 	char error[256];
 
-	for (size_t i = 0; co_builtin(i) && v->n < MAX_PLATFORMS; i++) {
+	if (!r->n_platforms)
+		return co_platform_get(p, co_builtin(i), error, sizeof(error));
+	*p = r->platforms[i];
+	p->json = NULL;
+	return 0;
+}
+
+static int judge(struct verdicts *v, const struct pl_results *r, const struct pl_bills *bills)
+{
+	for (size_t i = 0; r->n_platforms ? i < r->n_platforms : co_builtin(i) != NULL; i++) {
 		struct verdict *x = &v->of[v->n];
 
+		if (v->n == MAX_PLATFORMS)
+			break;
 		*x = (struct verdict){ .ahead = 0 };
 		v->n++;
-		if (co_platform_get(&x->platform, co_builtin(i), error, sizeof(error)))
+		if (get_platform(&x->platform, r, i))
 			return -1;
 		x->ahead = co_ahead(bills->ranked, bills->n, &x->platform);
 		x->anyhow = co_ahead_anyhow(bills->ranked, bills->n, &x->platform);
@@ -239,7 +251,7 @@ int pl_answer_cost(FILE *out, const struct pl_results *r)
 		      "designs, two at least: here it is not.",
 		      out);
 		ret = 0;
-	} else if (!judge(&v, &bills)) {
+	} else if (!judge(&v, r, &bills)) {
 		put_verdicts(out, r, &v);
 		ret = 0;
 	}

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cost/platform.h"
 #include "plots/answer.h"
+#include "plots/cost_csv.h"
 #include "plots/csv.h"
 #include "plots/text.h"
 
@@ -143,6 +145,37 @@ static const struct pl_chart_kind kinds[] = {
 		.line = "95 % interval of the median",
 	},
 	{
+		.name = "total-overview",
+		.script = "total.gp",
+		.title = "Total cost of all traces together, platform by platform",
+		.caption =
+			"What was counted, times what that takes on a platform; no time measured "
+			"here is in it. The bar shows the components by the platform's own "
+			"figures; the hatched end is what the trace cannot rule out. The line is "
+			"what the ranges of the prices allow. A star marks who may cost "
+			"least: by these figures, no other design surely costs less.",
+		.overview = true,
+		.place = PL_COST,
+		.priced = true,
+		.applies = pl_priced,
+		.csv = pl_csv_total_overview,
+	},
+	{
+		.name = "turns-overview",
+		.script = "turns.gp",
+		.title = "Who costs least, by the price of an exit and of an emulated write",
+		.caption = "One price is varied, the others are the platform's. The colour is the "
+			   "design that costs least; where several are not told apart, they share "
+			   "the strip. The bracket is the price's range on that platform, its "
+			   "middle mark the value. Where the colour changes is solved for, not "
+			   "sampled: a cost is linear in each price.",
+		.overview = true,
+		.place = PL_COST,
+		.priced = true,
+		.applies = pl_priced,
+		.csv = pl_csv_turns,
+	},
+	{
 		.name = "growth-resync",
 		.script = "growth.gp",
 		.title = "What time spent keeping tables in step grows with",
@@ -236,6 +269,39 @@ static const struct pl_chart_kind kinds[] = {
 		.timed = true,
 		.applies = any_run,
 		.csv = pl_csv_cost,
+	},
+	{
+		.name = "total",
+		.place = PL_TRACE,
+		.script = "total.gp",
+		.title = "Total cost by component, platform by platform",
+		.caption =
+			"What was counted, times what that takes on a platform; no time measured "
+			"here is in it. The bar shows the components by the platform's own "
+			"figures; the hatched end is what the trace cannot rule out. The line is "
+			"what the ranges of the prices allow. A star marks who may cost least.",
+		.priced = true,
+		.applies = pl_priced,
+		.csv = pl_csv_total,
+	},
+	{
+		.name = "crossing",
+		.place = PL_TRACE,
+		.script = "crossing.gp",
+		.title = "Where the ranking turns",
+		.caption =
+			"Total cost over the price of an exit and of an emulated write, the other "
+			"prices being the platform's. A line is what is certain, the dotted line "
+			"of the same colour the upper bound. The strip below shows who costs "
+			"least; where several are not told apart, they share it, and each price at "
+			"which that changes is marked by a dotted line. A circle is where two "
+			"designs change places by what is certain.",
+		.priced = true,
+		.one_price = true,
+		.applies = pl_priced,
+		.csv = pl_csv_crossing,
+		.extra = "regions",
+		.extra_csv = pl_csv_crossing_regions,
 	},
 	{
 		.name = "exits",
@@ -412,6 +478,12 @@ void pl_chart_note(FILE *out, const struct pl_results *all, const struct pl_char
 		put_passes(out, results, chart);
 	else
 		fputs(", counted", out);
+	if (chart->kind->priced)
+		fputs(", times the prices of ", out);
+	if (chart->kind->one_price)
+		fprintf(out, "%s", results->platforms[0].name);
+	else if (chart->kind->priced)
+		fputs("each platform", out);
 	if (!exact && chart->kind->place != PL_TRUST)
 		fputs("; writes are lower bounds", out);
 }

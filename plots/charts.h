@@ -14,7 +14,7 @@
 #define PL_CHART_NAME 128
 
 /* The section of the page that a chart stands in. */
-enum pl_place { PL_MATRIX, PL_SIDE_BY_SIDE, PL_TRACE, PL_TRUST };
+enum pl_place { PL_MATRIX, PL_SIDE_BY_SIDE, PL_COST, PL_TRACE, PL_TRUST };
 
 /* One kind of chart. */
 struct pl_chart_kind {
@@ -30,6 +30,8 @@ struct pl_chart_kind {
 	const char *axis; /* overview: what the bars' length means */
 	const char *line; /* overview: what the line at their end means */
 	bool timed;	  /* shows measured times, so the passes are named */
+	bool priced;	  /* shows costs on platforms */
+	bool one_price;	  /* only those of the first platform */
 	/*
 	 * What the page's script shows under the pointer: the reader in page.js, and what writes the data
 	 * that it reads. NULL: nothing. The chart's script then notes its panels in <name>.panels: x, y,

@@ -11,6 +11,9 @@
 
 #include "plots/results_read.h"
 
+/* A name as charts show it: short, plain, without commas. */
+void pl_csv_label(FILE *out, const char *text);
+
 /* What the guest pays, by component: one line for each design. */
 void pl_csv_cost(FILE *out, const struct pl_results *r, size_t trace);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plots/answer.h"
+#include "plots/cost_csv.h"
 #include "plots/files.h"
 #include "plots/html.h"
 #include "plots/output.h"
@@ -168,7 +169,7 @@ static void put_notices(FILE *out, const struct pl_results *r)
 static void put_nav(FILE *out)
 {
 	fputs("<nav aria-label=\"Contents\"><a href=\"#matrix\">Who wins where</a> <a "
-	      "href=\"#charts\">Side by side</a> <a href=\"#traces\">Trace by trace</a> <a "
+	      "href=\"#charts\">Side by side</a> <a href=\"#cost\">Total cost</a> <a href=\"#traces\">Trace by trace</a> <a "
 	      "href=\"#designs\">Designs</a> <a href=\"#trust\">Trust</a> <a "
 	      "href=\"#reproduce\">Reproduce</a></nav>\n</header>\n"
 	      "<div id=\"tools\" hidden></div>\n<main>\n",
@@ -366,6 +367,21 @@ static int put_side_by_side(struct writer *w)
 	return 0;
 }
 
+/* Only if there is anybody to rank. */
+static int put_cost(struct writer *w)
+{
+	if (!pl_priced(w->page->results, SIZE_MAX))
+		return 0;
+	fputs("<section id=\"cost\">\n", w->out);
+	pl_element(w->out, "h2", "", "What it costs in all, and where that turns");
+	if (pl_cost_words(w->out, w->page->results))
+		return fail(w, "page", "out of memory");
+	if (put_charts(w, PL_COST, 0))
+		return -1;
+	fputs("</section>\n", w->out);
+	return 0;
+}
+
 static void put_designs(FILE *out, const struct pl_results *r)
 {
 	static const char *const names[] = { "design", "what it does", "options", NULL };
@@ -477,7 +493,7 @@ static int put_page(struct writer *w)
 	put_answer(w->out, w->sentence);
 	put_notices(w->out, w->page->results);
 	put_nav(w->out);
-	if (put_matrix(w) || put_side_by_side(w) || put_traces(w))
+	if (put_matrix(w) || put_side_by_side(w) || put_cost(w) || put_traces(w))
 		return -1;
 	put_designs(w->out, w->page->results);
 	if (put_trust(w))

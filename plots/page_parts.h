@@ -17,6 +17,13 @@
 int pl_matrix_tables(FILE *out, const struct pl_results *r);
 
 /**
+ * pl_cost_words() - who costs least on each platform, and where that turns
+ *
+ * Return: 0, or -1 if out of memory.
+ */
+int pl_cost_words(FILE *out, const struct pl_results *r);
+
+/**
  * pl_trace_tables() - all figures of one trace
  */
 void pl_trace_tables(FILE *out, const struct pl_results *r, size_t trace);

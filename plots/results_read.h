@@ -22,6 +22,7 @@
 #define PL_NULL_MODEL "null"
 
 struct json_t;
+struct co_platform;
 
 /*
  * The machine and the command behind one file. Strings belong to the set, here and below; they may hold
@@ -150,6 +151,9 @@ struct pl_results {
 	size_t n_contexts, n_traces, n_models, n_runs, n_failures, n_counters, n_causes;
 	struct pl_document *documents; /* the strings live in here */
 	size_t n_documents;
+	/* What costs are told for, set by whoever has the set drawn, and his own; the first is the main one. */
+	const struct co_platform *platforms;
+	size_t n_platforms;
 	/* Traces that were made up to show what costs grow with, see growth.h; NULL: none. */
 	struct pl_results *growth;
 };
