@@ -106,7 +106,8 @@ void pl_csv_crossing(FILE *out, const struct pl_results *r, size_t trace)
 	const struct co_platform *p = &r->platforms[0];
 	struct pl_bills bills;
 
-	fputs("price,value_us,low_us,high_us,number,model,competes,least_ms,least_ms_per_us,most_ms,"
+	fputs("price,value_us,low_us,high_us,number,model,competes,least_ms,least_ms_per_us,most_"
+	      "ms,"
 	      "most_ms_per_us\n",
 	      out);
 	if (pl_bills(r, trace, &bills))
@@ -178,7 +179,8 @@ void pl_csv_crossing_regions(FILE *out, const struct pl_results *r, size_t trace
 {
 	fputs(REGION_HEADINGS, out);
 	for (size_t s = 0; s < CO_SWEPT; s++)
-		put_regions(out, r, trace, trace, &r->platforms[0], co_swept[s], r->traces[trace].id);
+		put_regions(out, r, trace, trace, &r->platforms[0], co_swept[s],
+			    r->traces[trace].id);
 }
 
 void pl_csv_turns(FILE *out, const struct pl_results *r, size_t trace)

@@ -169,7 +169,8 @@ static void put_notices(FILE *out, const struct pl_results *r)
 static void put_nav(FILE *out)
 {
 	fputs("<nav aria-label=\"Contents\"><a href=\"#matrix\">Who wins where</a> <a "
-	      "href=\"#charts\">Side by side</a> <a href=\"#cost\">Total cost</a> <a href=\"#traces\">Trace by trace</a> <a "
+	      "href=\"#charts\">Side by side</a> <a href=\"#cost\">Total cost</a> <a "
+	      "href=\"#traces\">Trace by trace</a> <a "
 	      "href=\"#designs\">Designs</a> <a href=\"#trust\">Trust</a> <a "
 	      "href=\"#reproduce\">Reproduce</a></nav>\n</header>\n"
 	      "<div id=\"tools\" hidden></div>\n<main>\n",
