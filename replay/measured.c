@@ -29,10 +29,13 @@ struct ur_measured *ur_measured_new(unsigned int passes, bool hardware)
 	m->total_ns = calloc(passes, sizeof(*m->total_ns));
 	m->resync_ns = calloc(passes, sizeof(*m->resync_ns));
 	m->table_ns = calloc(passes, sizeof(*m->table_ns));
+	m->away_ns = calloc(passes, sizeof(*m->away_ns));
+	m->interrupted = calloc(passes, sizeof(*m->interrupted));
 	m->bin_ns = calloc((size_t)passes * UR_MAX_BINS, sizeof(*m->bin_ns));
 	if (hardware)
 		m->hardware = calloc(passes, sizeof(*m->hardware));
-	if (m->total_ns && m->resync_ns && m->table_ns && m->bin_ns && (m->hardware || !hardware))
+	if (m->total_ns && m->resync_ns && m->table_ns && m->away_ns && m->interrupted &&
+	    m->bin_ns && (m->hardware || !hardware))
 		return m;
 	ur_measured_free(m);
 	return NULL;
@@ -45,6 +48,8 @@ void ur_measured_free(struct ur_measured *m)
 	free(m->total_ns);
 	free(m->resync_ns);
 	free(m->table_ns);
+	free(m->away_ns);
+	free(m->interrupted);
 	free(m->bin_ns);
 	free(m->samples);
 	free(m->hardware);
@@ -55,6 +60,8 @@ void ur_measured_free(struct ur_measured *m)
 
 int ur_measured_sample(struct ur_measured *m, const struct um_resync *r)
 {
+	uint64_t away = m->away ? (uint64_t)ur_away_during(m->away, r->ticks) : 0;
+
 	if (m->n_samples == m->cap_samples) {
 		size_t cap = m->cap_samples ? 2 * m->cap_samples : 4096;
 		struct ur_sample *grown = realloc(m->samples, cap * sizeof(*grown));
@@ -64,8 +71,10 @@ int ur_measured_sample(struct ur_measured *m, const struct um_resync *r)
 		m->samples = grown;
 		m->cap_samples = cap;
 	}
-	m->samples[m->n_samples++] =
-		(struct ur_sample){ .ticks = r->ticks, .cause = r->cause, .tables = r->tables };
+	m->samples[m->n_samples++] = (struct ur_sample){ .ticks = r->ticks - away,
+							 .cause = r->cause,
+							 .tables = r->tables,
+							 .interrupted = away };
 	return 0;
 }
 
@@ -120,6 +129,7 @@ void ur_measured_block(struct ur_measured *m, const struct ur_stretches *stretch
 		bins[stretches->of[at].bin] += ns;
 		if (sample->tables)
 			m->table_ns[pass] += ns;
+		m->interrupted[pass] += sample->interrupted;
 	}
 }
 

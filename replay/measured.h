@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "models/mmu.h"
+#include "replay/away.h"
 #include "replay/clock.h"
 #include "replay/floor.h"
 #include "replay/hardware.h"
@@ -27,7 +28,8 @@ struct ur_resyncs {
 struct ur_sample {
 	uint64_t ticks; /* as read; the cost of reading not yet taken off */
 	enum um_cause cause;
-	bool tables; /* at least one was compared in it */
+	bool tables;	  /* at least one was compared in it */
+	bool interrupted; /* another process had the processor meanwhile; that time is taken off */
 };
 
 /* Events of a block that lie in one bin of the time line. */
@@ -54,6 +56,8 @@ struct ur_measured {
 	double *total_ns;      /* of each pass: the whole work of the model */
 	double *resync_ns;     /* of each pass: in resyncs */
 	double *table_ns;      /* of each pass: in those that compared at least one table */
+	double *away_ns;       /* of each pass: without a processor; not in any of the others */
+	uint64_t *interrupted; /* of each pass: resyncs in which that happened */
 	double *bin_ns;	       /* in resyncs, by bin of the time line: UR_MAX_BINS for each pass */
 	struct ur_hist resync; /* ticks of each resync */
 	struct ur_hist by_cause[UM_CAUSE_END];
@@ -65,6 +69,7 @@ struct ur_measured {
 	size_t n_visits, cap_visits;
 	double *floor_ns;  /* of each pass: reading a table of a set like this model's; or NULL */
 	uint64_t floor_at; /* where that goes on */
+	struct ur_away *away; /* of the block in hand; NULL: nobody looks */
 };
 
 /* What a cost is of; the first of all resyncs, the others of those that compared tables. */

@@ -204,8 +204,8 @@ static void note_if_waited(struct ur_warnings *w, const struct ur_trace *trace)
 	snprintf(where, sizeof(where), "%.200s (%.0f %%)", trace->survey.id,
 		 100 * (1 - cpu / wall));
 	ur_warn(w, where,
-		"part of the measured time passed without a processor, as others wanted it; leave "
-		"one free");
+		"for part of the time others had the processor; that is not in the times, but they "
+		"left caches colder: leave one free");
 }
 
 void ur_note_trace(struct ur_warnings *w, const struct ur_trace *trace,

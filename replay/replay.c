@@ -14,6 +14,7 @@
 #include "replay/team.h"
 
 #define NULL_MODEL "null"
+#define GLANCE_EVENTS 256 /* between two glances at the clock: some tens of microseconds */
 
 /* Sees which tables a model syncs, to find out how many different ones it does in a block. */
 struct visitor {
@@ -26,7 +27,7 @@ struct visitor {
 struct seat {
 	struct ur_run *run;
 	struct um_mmu *mmu[UR_MAX_VMS]; /* NULL for VMs that the trace has not */
-	uint64_t ticks;			/* spent so far, the clock's own cost taken off */
+	double ticks, away; /* spent so far, the clock's own cost taken off; without a processor */
 	struct ur_hardware_sum counted; /* by the processor, so far */
 	/* Warm-up. */
 	struct visitor *visitor; /* for each VM; NULL in other passes */
@@ -56,6 +57,7 @@ struct session {
 	uint64_t work;
 	struct ur_stretches stretches;
 	struct ur_turns turns;
+	struct ur_away away; /* in measured passes */
 };
 
 static void fail_run(struct ur_run *run, const char *fmt, ...)
@@ -370,22 +372,30 @@ static void end_visit(struct seat *seat)
 
 /* ---- the measured passes ---- */
 
-static uint64_t work_block(struct session *s, struct seat *seat, const struct ut_block *block)
+/* Ticks on a processor, with what reading the clock and looking at the system's time cost. */
+static double work_block(struct session *s, struct seat *seat, const struct ut_block *block)
 {
 	const struct ur_clock *clock = s->plan->clock;
-	uint64_t start = clock->read();
+	uint64_t start;
+	double away;
 	size_t i = 0;
 
+	ur_away_begin(&s->away);
+	start = clock->read();
 	for (size_t k = 0; k < s->stretches.n; k++) {
 		for (; i < s->stretches.of[k].end; i++) {
 			const struct ut_event *e = &block->events[i];
 
+			if (i % GLANCE_EVENTS == 0)
+				ur_away_glance(&s->away);
 			if (e->vm != UT_NO_VM)
 				um_mmu_event(seat->mmu[e->vm], e);
 		}
 		s->stretches.of[k].samples = seat->run->measured->n_samples;
 	}
-	return clock->read() - start;
+	away = ur_away_end(&s->away);
+	seat->away += away;
+	return (double)(clock->read() - start) - away;
 }
 
 static void time_block(struct session *s, struct seat *seat, const struct ut_block *block,
@@ -395,8 +405,7 @@ static void time_block(struct session *s, struct seat *seat, const struct ut_blo
 	const struct ur_hardware *hw = s->plan->hardware;
 	struct ur_measured *m = seat->run->measured;
 	struct ur_hardware_sum before, after;
-	uint64_t ticks;
-	double own;
+	double ticks, own;
 
 	m->n_samples = 0;
 	seat->block++;
@@ -408,8 +417,8 @@ static void time_block(struct session *s, struct seat *seat, const struct ut_blo
 		ur_hardware_add(&seat->counted, &before, &after);
 	}
 	/* Each timed resync read the clock twice within this time, and the block once. */
-	own = clock->overhead_ticks * (2 * (double)m->n_samples + 1);
-	seat->ticks += (double)ticks > own ? ticks - (uint64_t)own : 0;
+	own = clock->overhead_ticks * (2 * (double)m->n_samples + 1) + ur_away_cost(&s->away);
+	seat->ticks += ticks > own ? ticks - own : 0;
 	if (pass >= UR_WARMUP)
 		ur_measured_block(m, &s->stretches, clock, pass - UR_WARMUP);
 	else
@@ -445,7 +454,8 @@ static void end_measuring(struct session *s, struct seat *seat, unsigned int pas
 	if (pass < UR_WARMUP)
 		return;
 	pass -= UR_WARMUP;
-	run->measured->total_ns[pass] = (double)seat->ticks * s->plan->clock->ns_per_tick;
+	run->measured->total_ns[pass] = seat->ticks * s->plan->clock->ns_per_tick;
+	run->measured->away_ns[pass] = seat->away * s->plan->clock->ns_per_tick;
 	/* A sum of next to nothing may have come out below it. */
 	if (run->measured->resync_ns[pass] < 0)
 		run->measured->resync_ns[pass] = 0;
@@ -648,7 +658,9 @@ static int make_passes(struct session *s, struct ut_error *err)
 			ur_measured_new(p->n, s->plan->hardware && s->plan->hardware->n);
 		if (!s->trace->runs[i].measured)
 			return ut_error_set(err, "%s: out of memory", s->path);
+		s->trace->runs[i].measured->away = &s->away;
 	}
+	ur_away_init(&s->away, s->plan->clock, NULL);
 	s->turns.n = s->trace->n_runs;
 	s->turns.of = calloc(s->turns.n, sizeof(*s->turns.of));
 	if (p->wall_ns && p->cpu_ns && s->turns.of && (p->floor_ns || !s->plan->floor))

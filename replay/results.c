@@ -727,6 +727,8 @@ static json_t *measured_json(const struct ur_trace *trace, const struct ur_run *
 	set(o, "total_ns", whole_times(m->total_ns, m->passes));
 	set(o, "resync_ns", whole_times(m->resync_ns, m->passes));
 	set(o, "table_ns", whole_times(m->table_ns, m->passes));
+	set(o, "away_ns", whole_times(m->away_ns, m->passes));
+	set(o, "interrupted", integers(m->interrupted, m->passes));
 	set(o, "total", stats_json(m->total_ns, m->passes, TENTH));
 	if (null && null != run)
 		set(o, "above_null", above_null_json(m, null));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-foreach(name replay replay_cli replay_clock replay_hardware replay_hist replay_measured replay_notes
+foreach(name replay replay_away replay_cli replay_clock replay_hardware replay_hist replay_measured replay_notes
 		replay_oracle replay_stats replay_team replay_truth)
 	add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
 	target_link_libraries(test_${name} PRIVATE unsync-replay PkgConfig::CMOCKA m)

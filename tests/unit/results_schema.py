@@ -102,6 +102,7 @@ for r in measured["runs"]:
     assert set(m.get("hardware", {})) == set(hardware["available"]), r["label"]
     assert (m["floor"] is not None) == (m["cost"]["table"] is not None) == synced, r["label"]
     assert ("above_null" in m) == (r["model"] != "null"), r["label"]
+    assert len(m["away_ns"]) == len(m["interrupted"]) == m["passes"], r["label"]
     assert all(t <= a + 1 for t, a in zip(m["table_ns"], m["resync_ns"])), r["label"]
 assert "oos-per-root(globals=0)" in [r["label"] for r in measured["runs"]]
 for r in counted["runs"]:

@@ -177,8 +177,8 @@ static void without_a_processor(void **state)
 		cpu[p] = 0.9 * wall[p];
 	assert_string_equal(
 		only_note(&t),
-		"trace (10 %): part of the measured time passed without a processor, as "
-		"others wanted it; leave one free");
+		"trace (10 %): for part of the time others had the processor; that is not in the "
+		"times, but they left caches colder: leave one free");
 }
 
 static void failed_models_are_passed_over(void **state)
