@@ -63,7 +63,7 @@ static int largest_group(const struct pl_results *r, struct pl_series *best)
 {
 	struct pl_series s = { .parameter = best->parameter };
 
-	s.traces = calloc(r->n_traces, sizeof(*s.traces));
+	s.traces = calloc(r->n_traces + 1, sizeof(*s.traces));
 	if (!s.traces)
 		return -1;
 	for (size_t i = 0; i < r->n_traces; i++) {
@@ -81,19 +81,18 @@ static int largest_group(const struct pl_results *r, struct pl_series *best)
 
 static int add_series(const struct pl_results *r, struct pl_growth *g, const char *parameter)
 {
-	struct pl_series *s = &g->series[g->n];
+	struct pl_series s = { .parameter = parameter };
+	int ret;
 
-	*s = (struct pl_series){ .parameter = parameter };
-	s->traces = calloc(r->n_traces, sizeof(*s->traces));
-	if (!s->traces || largest_group(r, s)) {
-		free(s->traces);
+	s.traces = calloc(r->n_traces + 1, sizeof(*s.traces));
+	if (!s.traces)
 		return -1;
-	}
-	if (s->n >= PL_SERIES_POINTS)
-		g->n++;
+	ret = largest_group(r, &s);
+	if (!ret && s.n >= PL_SERIES_POINTS)
+		g->series[g->n++] = s;
 	else
-		free(s->traces);
-	return 0;
+		free(s.traces);
+	return ret;
 }
 
 int pl_growth_find(const struct pl_results *r, struct pl_growth *g)
@@ -185,11 +184,11 @@ static void split_traces(struct pl_results *r, const bool *point, size_t stays, 
 static int split(struct pl_results *r, const bool *point, size_t n_points, size_t stays)
 {
 	struct pl_results *g = calloc(1, sizeof(*g));
-	size_t *number = calloc(r->n_traces, sizeof(*number));
+	size_t *number = calloc(r->n_traces + 1, sizeof(*number));
 
 	if (!g || !number)
 		goto fail;
-	g->traces = calloc(n_points, sizeof(*g->traces));
+	g->traces = calloc(n_points + 1, sizeof(*g->traces));
 	g->runs = calloc(r->n_runs + 1, sizeof(*g->runs));
 	if (!g->traces || !g->runs)
 		goto fail;
