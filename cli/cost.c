@@ -107,6 +107,7 @@ static int sink_close(struct sink *s, int ret, const char *path)
 		ret = cli_fail("out of memory");
 	if (!ret && ut_write_beside(s->path, put_sink, s, &err))
 		ret = cli_fail("%s", err.text);
+	s->err = NULL;
 	free(s->text);
 	return ret;
 }

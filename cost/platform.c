@@ -120,7 +120,7 @@ static int to_number(struct reader *rd, const char *place, const char *key, json
 /* Nanoseconds for one of the unit. */
 static int get_unit(struct reader *rd, const char *place, json_t *figure, double *ns)
 {
-	const char *unit;
+	const char *unit = "";
 
 	if (get_text(rd, place, figure, "unit", MAX_NAME, &unit))
 		return -1;

@@ -2,7 +2,7 @@
 add_library(plots-sample STATIC ${CMAKE_CURRENT_SOURCE_DIR}/unit/plots_sample.c)
 target_include_directories(plots-sample PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/unit)
 target_link_libraries(plots-sample PUBLIC PkgConfig::JANSSON m)
-foreach(suite results answer output)
+foreach(suite results answer cost output)
 	add_executable(test_plots_${suite} ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_plots_${suite}.c)
 	target_link_libraries(test_plots_${suite} PRIVATE unsync-plots plots-sample PkgConfig::CMOCKA)
 	add_test(NAME unit.plots_${suite} COMMAND test_plots_${suite})

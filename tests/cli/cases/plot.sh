@@ -10,6 +10,9 @@ fails "no results" 2 "at least one results file" unsync plot
 fails "no folder" 2 "-o DIR" unsync plot measured.json
 fails "folder without a value" 2 "needs a value" unsync plot measured.json -o
 fails "empty folder name" 2 "-o DIR" unsync plot measured.json -o ""
+fails "no such platform" 1 "^unsync: pdp-11: " unsync plot measured.json -o report -p pdp-11
+fails "no profile" 1 "^unsync: ./measured.json: is no platform profile" \
+	unsync plot measured.json -o report -p ./measured.json
 fails "no such format" 2 "'jpeg' is no format" unsync plot measured.json -o report --format jpeg
 fails "no such file" 1 "^unsync: missing.json: " unsync plot missing.json -o report
 fails "a folder for results" 1 "^unsync: \.: " unsync plot . -o report
@@ -76,6 +79,12 @@ done)"
 holds "report: page is whole" grep -q '</html>' report/index.html
 holds "report: page fetches nothing" self_contained report/index.html
 holds "report: native trace has its warning" grep -qi 'lower bound' report/index.html
+passes "one platform of one's own" unsync plot measured.json -q -o priced -p intel-2007 \
+	-p "$source_dir/data/platforms/xeon-2023.json"
+holds "those platforms and no others" test "$(tail -n +2 priced/charts/total-overview.csv |
+	cut -d, -f1 | sort -u | tr '\n' ' ')" = "intel-2007 xeon-2023 "
+holds "crossings of the first" grep -q 'intel-2007' priced/charts/crossing-exact.regions.csv
+rm -rf priced
 passes "report is replaced" unsync plot counted.json -q -o report
 holds "report was replaced: nothing of the native trace" test -z "$(find report -name '*native*')"
 passes "forced into a folder that holds something else" unsync plot measured.json -q -f -o own
