@@ -13,6 +13,20 @@ static uint64_t thread_time(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* Some systems count processor time by the timer's tick: of that, absences cannot be told. */
+static bool is_coarse(const struct ur_away *a)
+{
+	for (int i = 0; i < CALIBRATIONS; i++) {
+		uint64_t before = a->cpu_ns(), now = before;
+
+		for (int k = 0; k < CALIBRATIONS && now == before; k++)
+			now = a->cpu_ns();
+		if (now != before && (double)(now - before) < UR_AWAY_NOISE_NS)
+			return false;
+	}
+	return true;
+}
+
 /* The least of many: whatever made the others longer is no cost of looking. */
 static double cost_of_looking(const struct ur_away *a)
 {
@@ -34,6 +48,7 @@ void ur_away_init(struct ur_away *a, const struct ur_clock *clock, uint64_t (*cp
 	*a = (struct ur_away){ .clock = clock, .cpu_ns = cpu_ns ? cpu_ns : thread_time };
 	a->long_ticks = (uint64_t)(UR_AWAY_LONG_NS / clock->ns_per_tick);
 	a->look_ticks = cost_of_looking(a);
+	a->blind = is_coarse(a);
 	ur_away_begin(a);
 }
 
@@ -46,7 +61,7 @@ static double look(struct ur_away *a)
 	a->cpu = cpu;
 	a->looked = a->seen = now;
 	a->looks++;
-	if (away * a->clock->ns_per_tick < UR_AWAY_NOISE_NS)
+	if (a->blind || away * a->clock->ns_per_tick < UR_AWAY_NOISE_NS)
 		return 0;
 	a->sum += away;
 	return away;

@@ -11,6 +11,7 @@
 #ifndef UNSYNC_REPLAY_AWAY_H
 #define UNSYNC_REPLAY_AWAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "replay/clock.h"
@@ -23,6 +24,7 @@
 struct ur_away {
 	const struct ur_clock *clock;
 	uint64_t (*cpu_ns)(void);    /* processor time of this thread */
+	bool blind;		     /* that is too coarse to tell anything: nobody is ever away */
 	double look_ticks;	     /* cost of a look */
 	uint64_t long_ticks;	     /* UR_AWAY_LONG_NS */
 	uint64_t looked, seen;	     /* when it was looked at, or glanced at, last */

@@ -83,7 +83,9 @@ static void add_caches(struct ur_floor *floor)
 		find_cache(sizes, i);
 	for (unsigned int i = 0; i < MAX_CACHES; i++)
 		add_cache(floor, i + 1, sizes[i], false);
-	for (unsigned int i = 0; !sizes[0] && i < sizeof(usual) / sizeof(usual[0]); i++)
+	if (floor->n)
+		return;
+	for (unsigned int i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 		add_cache(floor, i + 1, usual[i], true);
 }
 

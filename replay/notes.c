@@ -190,6 +190,15 @@ static void note_if_slow_once(struct ur_warnings *w, const struct ur_trace *trac
 			"kept and flagged as outliers");
 }
 
+static void note_if_blind(struct ur_warnings *w, const struct ur_trace *trace)
+{
+	if (trace->passes.blind)
+		ur_warn(w, trace->survey.id,
+			"this system does not say how long others had the processor; that is in "
+			"the "
+			"times");
+}
+
 static void note_if_waited(struct ur_warnings *w, const struct ur_trace *trace)
 {
 	double wall = 0, cpu = 0;
@@ -199,7 +208,7 @@ static void note_if_waited(struct ur_warnings *w, const struct ur_trace *trace)
 		wall += trace->passes.wall_ns[pass];
 		cpu += trace->passes.cpu_ns[pass];
 	}
-	if (wall <= 0 || 1 - cpu / wall < WAITED_SHARE)
+	if (trace->passes.blind || wall <= 0 || 1 - cpu / wall < WAITED_SHARE)
 		return;
 	snprintf(where, sizeof(where), "%.200s (%.0f %%)", trace->survey.id,
 		 100 * (1 - cpu / wall));
@@ -214,5 +223,6 @@ void ur_note_trace(struct ur_warnings *w, const struct ur_trace *trace,
 	note_if_short(w, trace);
 	note_if_fine(w, trace, clock);
 	note_if_slow_once(w, trace);
+	note_if_blind(w, trace);
 	note_if_waited(w, trace);
 }

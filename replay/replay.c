@@ -661,6 +661,7 @@ static int make_passes(struct session *s, struct ut_error *err)
 		s->trace->runs[i].measured->away = &s->away;
 	}
 	ur_away_init(&s->away, s->plan->clock, NULL);
+	p->blind = s->away.blind;
 	s->turns.n = s->trace->n_runs;
 	s->turns.of = calloc(s->turns.n, sizeof(*s->turns.of));
 	if (p->wall_ns && p->cpu_ns && s->turns.of && (p->floor_ns || !s->plan->floor))

@@ -54,6 +54,7 @@ struct ur_plan {
 /* What was measured beside the models, for each pass. */
 struct ur_passes {
 	unsigned int n;
+	bool blind;		  /* the system does not tell how long others had the processor */
 	double *wall_ns, *cpu_ns; /* the whole pass, decoding included; of it, on a processor */
 	double *floor_ns; /* of each pass, of each of UR_FLOOR_LEVELS: reading a table; or NULL */
 };

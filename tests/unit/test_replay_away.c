@@ -14,6 +14,7 @@
 
 static uint64_t wall, processor;
 static unsigned int asked;
+static uint64_t creeps; /* what each question takes; 0 but during calibration */
 
 static uint64_t read_wall(void)
 {
@@ -23,6 +24,8 @@ static uint64_t read_wall(void)
 static uint64_t read_processor(void)
 {
 	asked++;
+	processor += creeps;
+	wall += 2 * creeps;
 	return processor;
 }
 
@@ -48,7 +51,11 @@ static struct ur_away begin(void)
 {
 	struct ur_away a;
 
+	creeps = 300;
 	ur_away_init(&a, &test_clock, read_processor);
+	creeps = 0;
+	assert_false(a.blind);
+	assert_true(near(a.look_ticks, 300));
 	ur_away_begin(&a);
 	asked = 0;
 	return a;
@@ -164,6 +171,28 @@ static void looking_has_its_price(void **state)
 	assert_true(fabs(ur_away_cost(&a) - (2 * 40 + 2 * 900)) < 1e-9);
 }
 
+/* A system that counts by its timer: what it says is the last tick's. */
+static uint64_t read_ticks(void)
+{
+	work(300);
+	return processor / 4000000 * 4000000;
+}
+
+static void a_coarse_account_is_not_gone_by(void **state)
+{
+	struct ur_away a;
+
+	(void)state;
+	ur_away_init(&a, &test_clock, read_ticks);
+	assert_true(a.blind);
+	ur_away_begin(&a);
+	for (int i = 0; i < 100; i++) {
+		work(1000000);
+		assert_true(near(ur_away_during(&a, 2 * 1000000), 0));
+	}
+	assert_true(near(ur_away_end(&a), 0));
+}
+
 static void samples_have_it_taken_off(void **state)
 {
 	struct ur_measured *m = ur_measured_new(1, false);
@@ -218,6 +247,7 @@ int main(void)
 		cmocka_unit_test(one_after_the_other),
 		cmocka_unit_test(noise_is_no_absence),
 		cmocka_unit_test(looking_has_its_price),
+		cmocka_unit_test(a_coarse_account_is_not_gone_by),
 		cmocka_unit_test(samples_have_it_taken_off),
 		cmocka_unit_test(sleep_is_seen),
 	};

@@ -181,6 +181,21 @@ static void without_a_processor(void **state)
 		"times, but they left caches colder: leave one free");
 }
 
+static void no_account_of_the_processor(void **state)
+{
+	struct ur_run runs[5];
+	struct ur_trace t;
+
+	(void)state;
+	set_up_trace(&t, runs);
+	t.passes.blind = true;
+	for (int p = 0; p < PASSES; p++)
+		cpu[p] = 0.5 * wall[p];
+	assert_string_equal(only_note(&t),
+			    "trace: this system does not say how long others had the "
+			    "processor; that is in the times");
+}
+
 static void failed_models_are_passed_over(void **state)
 {
 	struct ur_run runs[5];
@@ -245,6 +260,7 @@ int main(void)
 		cmocka_unit_test(resyncs_as_short_as_the_clock),
 		cmocka_unit_test(one_slow_pass),
 		cmocka_unit_test(without_a_processor),
+		cmocka_unit_test(no_account_of_the_processor),
 		cmocka_unit_test(failed_models_are_passed_over),
 		cmocka_unit_test(load),
 		cmocka_unit_test(few_passes),
