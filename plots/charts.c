@@ -84,6 +84,17 @@ static bool any_design(const struct pl_results *r, size_t trace)
 	return false;
 }
 
+static bool any_floor(const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	for (size_t i = 0; i < r->n_runs; i++) {
+		if (r->runs[i].measured && r->runs[i].measured->has_floor &&
+		    pl_compared(r, r->runs[i].trace))
+			return true;
+	}
+	return false;
+}
+
 static bool any_agreement(const struct pl_results *r, size_t trace)
 {
 	(void)trace;
@@ -174,6 +185,25 @@ static const struct pl_chart_kind kinds[] = {
 		.priced = true,
 		.applies = pl_priced,
 		.csv = pl_csv_turns,
+	},
+	{
+		.name = "floor-overview",
+		.script = "overview.gp",
+		.title = "Resyncs against the physical floor",
+		.caption = "How many times as long the resyncs that compare tables take as only "
+			   "reading "
+			   "the same bytes once, in the same run, from the cache level where they "
+			   "lie: the "
+			   "median of the passes and its 95 % interval. Designs that compare no "
+			   "table have "
+			   "no floor.",
+		.overview = true,
+		.place = PL_SIDE_BY_SIDE,
+		.timed = true,
+		.applies = any_floor,
+		.csv = pl_csv_floor,
+		.axis = "times as long as reading the same bytes once",
+		.line = "95 % interval of the median",
 	},
 	{
 		.name = "growth-resync",

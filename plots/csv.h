@@ -41,6 +41,9 @@ void pl_csv_bookkeeping(FILE *out, const struct pl_results *r, size_t trace);
 /* Shadow pages at peak, in KiB: one line for each compared trace. */
 void pl_csv_pages(FILE *out, const struct pl_results *r, size_t trace);
 
+/* Time of the resyncs against the physical floor, with intervals: one line for each compared trace. */
+void pl_csv_floor(FILE *out, const struct pl_results *r, size_t trace);
+
 /* What the model and the recorded host did alike, and only one of them: a line for each run. */
 void pl_csv_agreement(FILE *out, const struct pl_results *r, size_t trace);
 

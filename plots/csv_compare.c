@@ -214,6 +214,38 @@ void pl_csv_pages(FILE *out, const struct pl_results *r, size_t trace)
 	put_peaks(out, r, "pages_peak", 1.0 / 4, "KiB of shadow pages at peak");
 }
 
+/* ---- floor ---- */
+
+void pl_csv_floor(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	fputs("trace", out);
+	for_each_shown(r, SIZE_MAX, m) {
+		pl_csv_heading(out, r->models[m].label, "times the floor, median");
+		pl_csv_heading(out, r->models[m].label, "95 % interval, low");
+		pl_csv_heading(out, r->models[m].label, "95 % interval, high");
+	}
+	fputc('\n', out);
+	for (size_t t = 0; t < r->n_traces; t++) {
+		if (!pl_compared(r, t))
+			continue;
+		pl_csv_label(out, r->traces[t].id);
+		for_each_shown(r, SIZE_MAX, m) {
+			const struct pl_run *run = pl_run_of(r, t, m);
+			const struct pl_measured *x = run ? run->measured : NULL;
+
+			if (!x || !x->has_floor)
+				fputs(",,,", out);
+			else if (x->floor.ratio.has_interval)
+				fprintf(out, ",%.6g,%.6g,%.6g", x->floor.ratio.median,
+					x->floor.ratio.lo, x->floor.ratio.hi);
+			else
+				fprintf(out, ",%.6g,,", x->floor.ratio.median);
+		}
+		fputc('\n', out);
+	}
+}
+
 /* ---- agreement ---- */
 
 static void put_match(FILE *out, const struct pl_match *m)

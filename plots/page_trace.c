@@ -272,12 +272,144 @@ static void put_measured(FILE *out, const struct pl_results *r, size_t trace)
 	pl_table_end(out);
 }
 
+/* ---- what a resync costs, and the floor ---- */
+
+static void plain_stat_cell(FILE *out, const struct pl_stat *s)
+{
+	char buf[PL_NUMBER];
+
+	fprintf(out, "<td data-v=\"%.3f\">%s", s->median, pl_time(buf, s->median));
+	pl_interval(out, s);
+	fputs("</td>", out);
+}
+
+static void vain_cell(FILE *out, const struct pl_run *run)
+{
+	uint64_t tables = pl_count(run, "tables_synced");
+	double share =
+		tables ? 100.0 * (double)pl_count(run, "tables_in_vain") / (double)tables : 0;
+
+	if (tables)
+		fprintf(out, "<td data-v=\"%.4f\">%.1f %%</td>", share, share);
+	else
+		fputs("<td>none synced</td>", out);
+}
+
+static void floor_cells(FILE *out, const struct pl_measured *t)
+{
+	const struct pl_floor *f = &t->floor;
+	char a[PL_NUMBER], b[PL_NUMBER];
+
+	if (!t->has_floor) {
+		fputs("<td>none</td><td>none</td>", out);
+		return;
+	}
+	fprintf(out, "<td data-v=\"%.3f\">%s<small>%s, %s KiB</small></td>", f->read_ns.median,
+		pl_time(a, f->read_ns.median), f->level, pl_group(b, f->working_set >> 10));
+	fprintf(out, "<td data-v=\"%.3f\"><b>%s ×</b>", f->ratio.median,
+		pl_factor(a, f->ratio.median));
+	if (f->ratio.has_interval)
+		fprintf(out, "<small>%s to %s</small>", pl_factor(a, f->ratio.lo),
+			pl_factor(b, f->ratio.hi));
+	fputs("</td>", out);
+}
+
+static void put_floor(FILE *out, const struct pl_results *r, size_t trace)
+{
+	static const char *const names[] = {
+		"cost in resyncs",	  "of a resync",	 "of a table",
+		"of an entry compared",	  "of an entry changed", "tables in vain",
+		"floor: reading a table", "times the floor",	 NULL
+	};
+
+	pl_table_begin(
+		out,
+		"Measured: what a resync costs, and each thing in it, on average over a pass: "
+		"median and 95 % interval. The floor is what only reading the same bytes once "
+		"takes on this machine, from where the tables lie.",
+		"sort");
+	pl_columns(out, names, 1);
+	for_each_column(r, trace, true, m) {
+		const struct pl_run *run = pl_run_of(r, trace, m);
+
+		if (!run->measured->count)
+			continue;
+		row_begin(out, r, m);
+		for (size_t i = 0; i < PL_UNIT_COSTS; i++) {
+			if (run->measured->has_cost[i])
+				plain_stat_cell(out, &run->measured->cost[i]);
+			else
+				fputs("<td>none</td>", out);
+		}
+		vain_cell(out, run);
+		floor_cells(out, run->measured);
+		fputs("</tr>\n", out);
+	}
+	pl_table_end(out);
+}
+
+/* Counters of the processor's have the same names in all runs of a file. */
+static const struct pl_measured *with_hardware(const struct pl_results *r, size_t trace)
+{
+	for_each_column(r, trace, true, m) {
+		if (pl_run_of(r, trace, m)->measured->n_hardware)
+			return pl_run_of(r, trace, m)->measured;
+	}
+	return NULL;
+}
+
+static void hardware_cell(FILE *out, const struct pl_measured *t, const char *name)
+{
+	char a[PL_NUMBER], b[PL_NUMBER];
+
+	for (size_t i = 0; i < t->n_hardware; i++) {
+		const struct pl_stat *s = &t->hardware[i].value;
+
+		if (strcmp(t->hardware[i].name, name) != 0)
+			continue;
+		fprintf(out, "<td data-v=\"%.1f\">%s", s->median, pl_group(a, (uint64_t)s->median));
+		if (s->has_interval)
+			fprintf(out, "<small>%s to %s</small>", pl_group(a, (uint64_t)s->lo),
+				pl_group(b, (uint64_t)s->hi));
+		fputs("</td>", out);
+		return;
+	}
+	fputs("<td>none</td>", out);
+}
+
+static void put_hardware(FILE *out, const struct pl_results *r, size_t trace)
+{
+	const struct pl_measured *first = with_hardware(r, trace);
+
+	if (!first)
+		return;
+	pl_table_begin(out,
+		       "Measured: the processor's own counters over the whole model, per pass: "
+		       "median and 95 % interval.",
+		       "sort");
+	fputs("<thead><tr><th scope=\"col\" class=\"text\">counter</th>", out);
+	for (size_t i = 0; i < first->n_hardware; i++)
+		pl_element(out, "th", "scope=\"col\"", first->hardware[i].name);
+	fputs("</tr></thead><tbody>\n", out);
+	for_each_column(r, trace, true, m) {
+		row_begin(out, r, m);
+		for (size_t i = 0; i < first->n_hardware; i++)
+			hardware_cell(out, pl_run_of(r, trace, m)->measured,
+				      first->hardware[i].name);
+		fputs("</tr>\n", out);
+	}
+	pl_table_end(out);
+}
+
 void pl_trace_tables(FILE *out, const struct pl_results *r, size_t trace)
 {
 	put_exits(out, r, trace);
 	put_work(out, r, trace);
-	if (trace_measured(r, trace))
+	if (trace_measured(r, trace)) {
 		put_measured(out, r, trace);
+		put_floor(out, r, trace);
+		put_hardware(out, r, trace);
+	}
 	put_causes(out, r, trace);
 	put_all_counters(out, r, trace);
 }

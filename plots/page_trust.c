@@ -224,8 +224,36 @@ void pl_trust_tables(FILE *out, const struct pl_results *r)
 	put_agreement(out, r);
 }
 
+/* Counters that could not be read, by the reason that they share. */
+static void put_unavailable(FILE *out, const struct pl_results *r)
+{
+	for (size_t i = 0; i < r->n_contexts; i++) {
+		const char *name, *why, *before = NULL;
+
+		for (size_t k = 0; (name = pl_unavailable(&r->contexts[i], k, &why)); k++) {
+			bool same = before && !strcmp(before, why);
+
+			if (before && !same) {
+				fputs(": ", out);
+				pl_html(out, before);
+				fputs(".</p>\n", out);
+			}
+			fputs(same ? ", " : "<p>Counters of the processor that could not be read: ",
+			      out);
+			pl_html(out, name);
+			before = why;
+		}
+		if (before) {
+			fputs(": ", out);
+			pl_html(out, before);
+			fputs(".</p>\n", out);
+		}
+	}
+}
+
 void pl_trust_limits(FILE *out, const struct pl_results *r)
 {
+	put_unavailable(out, r);
 	put_failures(out, r);
 	put_warnings(out, r);
 	pl_element(out, "h3", "", "Limits");

@@ -319,6 +319,29 @@ static int read_warnings(struct reader *rd, const struct node *up, struct pl_con
 	return 0;
 }
 
+/* Why the processor's counters could not be read. */
+static int read_unavailable(struct reader *rd, const struct node *n, struct pl_context *c)
+{
+	struct node h = { n, "hardware", 0, json_object_get(n->json, "hardware") }, u;
+	const char *name;
+	json_t *value;
+
+	if (!h.json)
+		return 0;
+	if (!json_is_object(h.json))
+		return wrong_type(rd, &h, "an object");
+	if (get_object(rd, &h, "unavailable", &u))
+		return -1;
+	json_object_foreach(u.json, name, value) {
+		struct node e = { &u, name, 0, value };
+
+		if (check_text(rd, &e, MAX_TEXT))
+			return -1;
+	}
+	c->unavailable = u.json;
+	return 0;
+}
+
 /* Only a file with measured results names the machine: counts are the same on every one. */
 static int read_machine(struct reader *rd, const struct node *n, struct pl_context *c)
 {
@@ -330,7 +353,8 @@ static int read_machine(struct reader *rd, const struct node *n, struct pl_conte
 	    get_text(rd, n, "kernel", MAX_NAME, &c->kernel) ||
 	    get_text(rd, n, "compiler", MAX_NAME, &c->compiler) ||
 	    get_text(rd, n, "build", MAX_NAME, &c->build) || read_clock(rd, n, c) ||
-	    get_text(rd, n, "command", MAX_TEXT, &c->command) || member(rd, n, "load", &load))
+	    get_text(rd, n, "command", MAX_TEXT, &c->command) || read_unavailable(rd, n, c) ||
+	    member(rd, n, "load", &load))
 		return -1;
 	c->machine = true;
 	c->load = -1;
@@ -823,6 +847,74 @@ static int read_bins(struct reader *rd, const struct node *up, const struct pl_r
 	return 0;
 }
 
+/* These came later: a file need not have them, and what is null there was not. */
+static struct node optional(const struct node *up, const char *key)
+{
+	struct node n = { up, key, 0, json_object_get(up->json, key) };
+
+	if (json_is_null(n.json))
+		n.json = NULL;
+	return n;
+}
+
+static int read_costs(struct reader *rd, const struct node *up, struct pl_measured *m)
+{
+	static const char *const names[PL_UNIT_COSTS] = { "resync", "table", "compared",
+							  "changed" };
+	struct node costs = optional(up, "cost"), n;
+
+	if (!costs.json)
+		return 0;
+	if (!json_is_object(costs.json))
+		return wrong_type(rd, &costs, "an object");
+	for (size_t i = 0; i < PL_UNIT_COSTS; i++) {
+		if (!optional(&costs, names[i]).json)
+			continue;
+		if (read_stat(rd, &costs, names[i], &n, &m->cost[i]))
+			return -1;
+		m->has_cost[i] = true;
+	}
+	return 0;
+}
+
+static int read_floor(struct reader *rd, const struct node *up, struct pl_measured *m)
+{
+	struct node n = optional(up, "floor"), s;
+	struct pl_floor *f = &m->floor;
+
+	if (!n.json)
+		return 0;
+	if (!json_is_object(n.json))
+		return wrong_type(rd, &n, "an object or null");
+	m->has_floor = true;
+	return -(get_text(rd, &n, "level", MAX_NAME, &f->level) ||
+		 get_count(rd, &n, "working_set_bytes", MAX_COUNT, &f->working_set) ||
+		 read_stat(rd, &n, "read_ns", &s, &f->read_ns) ||
+		 read_stat(rd, &n, "ratio", &s, &f->ratio));
+}
+
+static int read_hardware(struct reader *rd, const struct node *up, struct pl_measured *m)
+{
+	struct node n = optional(up, "hardware"), s;
+	const char *name;
+	json_t *value;
+
+	if (!n.json)
+		return 0;
+	if (!json_is_object(n.json))
+		return wrong_type(rd, &n, "an object");
+	json_object_foreach(n.json, name, value) {
+		struct pl_hardware *h = ADD(m->hardware, m->n_hardware);
+
+		if (!h)
+			return no_memory(rd);
+		h->name = name;
+		if (read_stat(rd, &n, name, &s, &h->value))
+			return -1;
+	}
+	return 0;
+}
+
 static int read_measured(struct reader *rd, const struct node *run, struct pl_run *r)
 {
 	struct pl_measured *m;
@@ -848,7 +940,8 @@ static int read_measured(struct reader *rd, const struct node *run, struct pl_ru
 		 read_times(rd, &n, "resync_total", m->passes, &m->resync_total) ||
 		 read_stat(rd, &n, "events_per_s", &rate, &m->events_per_s) ||
 		 read_distribution(rd, &n, m) || read_histogram(rd, &n, m) ||
-		 read_by_cause(rd, &n, m) || read_bins(rd, &n, r, m));
+		 read_by_cause(rd, &n, m) || read_bins(rd, &n, r, m) || read_costs(rd, &n, m) ||
+		 read_floor(rd, &n, m) || read_hardware(rd, &n, m));
 }
 
 static int read_match(struct reader *rd, const struct node *up, const char *key, struct pl_match *m)
@@ -1050,6 +1143,7 @@ static void free_measured(struct pl_measured *m)
 	free(m->bucket);
 	free(m->causes);
 	free(m->bin_ns);
+	free(m->hardware);
 	free(m);
 }
 
@@ -1096,6 +1190,20 @@ const struct pl_run *pl_run_of(const struct pl_results *results, size_t trace, s
 	for (size_t i = 0; i < results->n_runs; i++) {
 		if (results->runs[i].trace == trace && results->runs[i].model == model)
 			return &results->runs[i];
+	}
+	return NULL;
+}
+
+const char *pl_unavailable(const struct pl_context *context, size_t n, const char **why)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(context->unavailable, name, value) {
+		if (n--)
+			continue;
+		*why = json_string_value(value);
+		return name;
 	}
 	return NULL;
 }

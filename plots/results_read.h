@@ -37,6 +37,8 @@ struct pl_context {
 	double ns_per_tick, overhead_ns; /* of the clock */
 	double load;			 /* 1-minute load average when it began; -1: unknown */
 	uint64_t cores;
+	struct json_t *
+		unavailable; /* counters of the processor: why each could not be read; may be NULL */
 	const char **warnings;
 	size_t n_warnings;
 };
@@ -75,6 +77,29 @@ struct pl_cause_time {
 	double count, p50, p99, total; /* ns */
 };
 
+/* What one of these costs in resyncs, in ns. */
+enum pl_unit_cost {
+	PL_COST_RESYNC,	  /* a resync, whatever it did */
+	PL_COST_TABLE,	  /* a table compared */
+	PL_COST_COMPARED, /* a present entry compared */
+	PL_COST_CHANGED,  /* an entry changed */
+	PL_UNIT_COSTS
+};
+
+/* The physical floor of a run: reading once what the resyncs had to compare. */
+struct pl_floor {
+	const char *level; /* of the caches, where the tables lie */
+	uint64_t working_set;
+	struct pl_stat read_ns; /* of one table */
+	struct pl_stat ratio;	/* the resyncs' time against that of reading */
+};
+
+/* A counter of the processor's, over a pass. */
+struct pl_hardware {
+	const char *name;
+	struct pl_stat value;
+};
+
 struct pl_measured {
 	uint64_t passes, warmup;
 	double *total_ns, *resync_ns;	    /* for each pass */
@@ -88,8 +113,12 @@ struct pl_measured {
 	size_t n_buckets;
 	struct pl_cause_time *causes;
 	size_t n_causes;
-	uint64_t *
-		bin_ns; /* in resyncs in each bin of the time line, median of passes; may be NULL */
+	bool has_cost[PL_UNIT_COSTS], has_floor; /* false: there was nothing of the kind */
+	struct pl_stat cost[PL_UNIT_COSTS];
+	struct pl_floor floor;
+	struct pl_hardware *hardware; /* none if no counter was available */
+	size_t n_hardware;
+	uint64_t *bin_ns; /* in resyncs, by bin of the time line: median of passes; may be NULL */
 };
 
 /* Timeline: the same bins for all models of a trace. */
@@ -182,6 +211,14 @@ void pl_free(struct pl_results *results);
  * @model: number of the model in the set
  */
 const struct pl_run *pl_run_of(const struct pl_results *results, size_t trace, size_t model);
+
+/**
+ * pl_unavailable() - the n-th counter of the processor's that could not be read
+ * @why: set to the reason
+ *
+ * Return: its name, or NULL if there are not so many.
+ */
+const char *pl_unavailable(const struct pl_context *context, size_t n, const char **why);
 
 /**
  * pl_count() - a counter of a run by its name; 0 if the file did not have it
