@@ -63,7 +63,7 @@ const char *co_component_name(enum co_component component);
  * @bill: result
  * @counter: looks up what was counted, and the model's own counters
  * @run: for @counter
- * @vcpus: that the trace has
+ * @vcpus: of a VM
  *
  * docs/platforms.md says which counter stands where.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A profile out of a capture. An exit summary has means over all exits of a reason, whatever was done about
- * them, taken by the host from exit to entry. So it tells four prices; the others are a known profile's,
+ * them, taken by the host from exit to entry. So it tells some prices; the others are a known profile's,
  * stretched as the exits are.
  */
 #define _GNU_SOURCE
@@ -140,6 +140,31 @@ static json_t *make_prices(const struct co_capture *c, const struct co_platform 
 	return sorted(prices);
 }
 
+/* A summary is read from a file that somebody else may have made. */
+static int check(const struct co_capture *c, char *error, size_t error_len)
+{
+	double all[] = { mean(&c->cpuid), mean(&c->fault), mean(&c->cr3), mean(&c->invlpg),
+			 c->synced ? c->resync_ns / (double)c->synced : 0 };
+
+	if (mean(&c->cpuid) <= 0 || !c->fault.count) {
+		snprintf(error, error_len,
+			 "%s: its summary has no %s exits; a profile needs a capture that ran from "
+			 "the guest's start to an orderly end",
+			 c->file, c->fault.count ? "CPUID" : "page-fault");
+		return -1;
+	}
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i] * SPREAD < CO_MAX_NS)
+			continue;
+		snprintf(error, error_len,
+			 "%s: its summary has exits or syncs of %.3g s on average: no host is as "
+			 "slow",
+			 c->file, all[i] / 1e9);
+		return -1;
+	}
+	return 0;
+}
+
 int co_profile_write(FILE *out, const char *name, const struct co_capture *capture,
 		     const struct co_platform *base, char *error, size_t error_len)
 {
@@ -149,13 +174,8 @@ int co_profile_write(FILE *out, const char *name, const struct co_capture *captu
 	json_t *json;
 	int ret;
 
-	if (!capture->cpuid.count || !capture->fault.count || capture->cpuid.ns <= 0) {
-		snprintf(error, error_len,
-			 "%s: its summary has no %s exits; a profile needs a capture that ran from "
-			 "the guest's start to an orderly end",
-			 capture->file, capture->cpuid.count ? "page-fault" : "CPUID");
+	if (check(capture, error, error_len))
 		return -1;
-	}
 	json = json_pack("{s:i,s:s,s:s,s:o}", "unsync-platform", CO_VERSION, "name", name, "title",
 			 title, "prices", make_prices(capture, base));
 	ret = json ? json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(4)) : -1;

@@ -15,7 +15,6 @@
 #define MAX_FILE (1u << 20)
 #define MAX_TEXT 2000u
 #define MAX_NAME 60u
-#define MAX_NS 1e9 /* a second: nothing that is priced takes as long */
 #define MIN_GHZ 0.05
 #define MAX_GHZ 20.0
 
@@ -182,8 +181,9 @@ static int read_figure(struct reader *rd, const char *key, json_t *json, struct 
 	f->value *= ns;
 	f->low *= ns;
 	f->high *= ns;
-	if (f->high > MAX_NS)
-		return bad(rd, place, "%g ns is beyond anything that can be (%g)", f->high, MAX_NS);
+	if (f->high > CO_MAX_NS)
+		return bad(rd, place, "%g ns is beyond anything that can be (%g)", f->high,
+			   CO_MAX_NS);
 	estimated = json_object_get(json, "estimated");
 	if (estimated && !json_is_boolean(estimated))
 		return bad(rd, place, "'estimated' is neither true nor false");

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define CO_VERSION 1
+#define CO_MAX_NS 1e9 /* a second: nothing that is priced takes as long */
 
 /*
  * The prices, by their names in a profile. The second text says what one is paid for. "exit" is the way

@@ -18,6 +18,12 @@ static bool counter_of(const void *run, const char *name, uint64_t *value)
 	return v != NULL;
 }
 
+/* Of a VM; where they differ, on average and rather too many. */
+static uint64_t vcpus_of(const struct pl_trace *t)
+{
+	return t->vms ? (t->vcpus + t->vms - 1) / t->vms : t->vcpus;
+}
+
 /* False: the model has no result for one of the traces. */
 static bool bill_of(const struct pl_results *r, size_t trace, size_t model, struct co_bill *bill)
 {
@@ -32,7 +38,7 @@ static bool bill_of(const struct pl_results *r, size_t trace, size_t model, stru
 			continue;
 		if (!run)
 			return false;
-		co_bill(&one, counter_of, run, r->traces[t].vcpus);
+		co_bill(&one, counter_of, run, vcpus_of(&r->traces[t]));
 		co_bill_add(bill, &one);
 		any = true;
 	}

@@ -329,6 +329,9 @@ static void from_capture(void **state)
 	c.fault.count = 0;
 	assert_int_equal(co_profile_write(stderr, "mine", &c, &base, error, sizeof(error)), -1);
 	assert_non_null(strstr(error, "no page-fault exits"));
+	c.fault = (struct co_exits){ 1, 1e15 };
+	assert_int_equal(co_profile_write(stderr, "mine", &c, &base, error, sizeof(error)), -1);
+	assert_non_null(strstr(error, "no host is as slow"));
 	co_platform_free(&base);
 }
 

@@ -274,7 +274,9 @@ static void regions(void **state)
 
 static void words(void **state)
 {
-	static const struct co_region three[] = { { 0, 400, 1 }, { 400, 1000, 3 }, { 1000, INFINITY, 2 } };
+	static const struct co_region three[] = { { 0, 400, 1 },
+						  { 400, 1000, 3 },
+						  { 1000, INFINITY, 2 } };
 	struct co_platform none = platforms[0];
 	struct pl_results r;
 	char *text = NULL;
@@ -286,9 +288,10 @@ static void words(void **state)
 	f = open_memstream(&text, &len);
 	pl_put_regions(f, &r, &platforms[0], three, 3, 1e9);
 	fclose(f);
-	assert_string_equal(text, "below 400 ns (1,000 cycles) sync-on-write costs least; "
-				  "up to 1.00 µs (2,500 cycles), sync-on-write and oos-per-root are "
-				  "not told apart; above, oos-per-root costs least");
+	assert_string_equal(text,
+			    "below 400 ns (1,000 cycles) sync-on-write costs least; "
+			    "up to 1.00 µs (2,500 cycles), sync-on-write and oos-per-root are "
+			    "not told apart; above, oos-per-root costs least");
 	free(text);
 	/* Beyond the end nothing is said; without a clock there are no cycles. */
 	none.ghz = 0;
@@ -297,9 +300,10 @@ static void words(void **state)
 	fputc('/', f);
 	pl_put_regions(f, &r, &none, three, 3, 300);
 	fclose(f);
-	assert_string_equal(text, "below 400 ns sync-on-write costs least; above, sync-on-write and "
-				  "oos-per-root are not told apart/sync-on-write costs least "
-				  "throughout");
+	assert_string_equal(text,
+			    "below 400 ns sync-on-write costs least; above, sync-on-write and "
+			    "oos-per-root are not told apart/sync-on-write costs least "
+			    "throughout");
 	free(text);
 	pl_free(&r);
 }
