@@ -136,17 +136,11 @@ static void put_platform(FILE *out, const struct pl_results *r, const struct pl_
 static void put_platforms(FILE *out, const struct pl_results *r)
 {
 	struct pl_bills bills;
-	char error[256];
 
 	if (pl_bills(r, PL_ALL_TRACES, &bills))
 		return;
-	for (size_t i = 0; co_builtin(i); i++) {
-		struct co_platform platform = { .name = NULL };
-
-		if (!co_platform_get(&platform, co_builtin(i), error, sizeof(error)))
-			put_platform(out, r, &bills, &platform, i + 1);
-		co_platform_free(&platform);
-	}
+	for (size_t i = 0; i < r->n_platforms; i++)
+		put_platform(out, r, &bills, &r->platforms[i], i + 1);
 	pl_bills_free(&bills);
 }
 

@@ -99,7 +99,7 @@ do for [t = 1:traces] {
 			with xerrorbars pt -1 lw 1.5 lc rgb 0x222222, \
 		for [m = 1:n_models] csv skip 1 using (col0(3 * m + 1) > limit ? row(col0(3 * m)) : NaN):(m):(limit - col0(3 * m)):(0) \
 			with vectors head filled size screen X(8), 20 lw 1.5 lc rgb 0x222222, \
-		for [m = 1:n_models] csv skip 1 using (row(end(m))):(m):(valid(3 * m - 1) ? figures(column(3 * m - 1), col0(3 * m), col0(3 * m + 1)) : "no result") \
+		for [m = 1:n_models] csv skip 1 using (row(end(m))):(m):(valid(3 * m - 1) ? figures(column(3 * m - 1), col0(3 * m), col0(3 * m + 1)) : "none") \
 			with labels left offset char 0.8, 0 noenhanced
 }
 unset multiplot

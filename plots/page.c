@@ -166,11 +166,12 @@ static void put_notices(FILE *out, const struct pl_results *r)
 	fputs("</ul></div>\n", out);
 }
 
-static void put_nav(FILE *out)
+static void put_nav(FILE *out, const struct pl_results *r)
 {
-	fputs("<nav aria-label=\"Contents\"><a href=\"#matrix\">Who wins where</a> <a "
-	      "href=\"#charts\">Side by side</a> <a href=\"#cost\">Total cost</a> <a "
-	      "href=\"#traces\">Trace by trace</a> <a "
+	fputs("<nav aria-label=\"Contents\"><a href=\"#matrix\">Who wins where</a> ", out);
+	if (pl_priced(r, SIZE_MAX))
+		fputs("<a href=\"#cost\">Total cost</a> ", out);
+	fputs("<a href=\"#charts\">Side by side</a> <a href=\"#traces\">Trace by trace</a> <a "
 	      "href=\"#designs\">Designs</a> <a href=\"#trust\">Trust</a> <a "
 	      "href=\"#reproduce\">Reproduce</a></nav>\n</header>\n"
 	      "<div id=\"tools\" hidden></div>\n<main>\n",
@@ -493,8 +494,8 @@ static int put_page(struct writer *w)
 	put_title(w->out, w->page);
 	put_answer(w->out, w->sentence);
 	put_notices(w->out, w->page->results);
-	put_nav(w->out);
-	if (put_matrix(w) || put_side_by_side(w) || put_cost(w) || put_traces(w))
+	put_nav(w->out, w->page->results);
+	if (put_matrix(w) || put_cost(w) || put_side_by_side(w) || put_traces(w))
 		return -1;
 	put_designs(w->out, w->page->results);
 	if (put_trust(w))

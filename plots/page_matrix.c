@@ -7,6 +7,7 @@
 #include "cost/rank.h"
 #include "plots/answer.h"
 #include "plots/cost.h"
+#include "plots/cost_csv.h"
 #include "plots/html.h"
 #include "plots/text.h"
 
@@ -58,7 +59,6 @@ static const struct matrix matrices[] = {
 };
 
 #define N_MATRICES (sizeof(matrices) / sizeof(matrices[0]))
-#define MAX_PLATFORMS 16
 
 /* The least of all designs that are compared: bounds and the harness are none. */
 static double least(const struct pl_results *r, size_t trace, const struct matrix *x)
@@ -170,62 +170,31 @@ static void put_table(FILE *out, const struct pl_results *r, const struct matrix
 
 /* ---- total cost ---- */
 
-struct costs {
-	struct pl_bills bills;
-	struct co_platform platform[MAX_PLATFORMS];
-	size_t n;
-};
-
-static int costs_init(struct costs *c, const struct pl_results *r)
-{
-	char error[256];
-
-	c->n = 0;
-	if (pl_bills(r, PL_ALL_TRACES, &c->bills))
-		return -1;
-	for (size_t i = 0; co_builtin(i) && c->n < MAX_PLATFORMS; i++) {
-		struct co_platform *p = &c->platform[c->n++];
-
-		*p = (struct co_platform){ .name = NULL };
-		if (co_platform_get(p, co_builtin(i), error, sizeof(error)))
-			return -1;
-	}
-	return 0;
-}
-
-static void costs_free(struct costs *c)
-{
-	for (size_t i = 0; i < c->n; i++)
-		co_platform_free(&c->platform[i]);
-	pl_bills_free(&c->bills);
-}
-
-static double least_cost(const struct costs *c, size_t platform)
+static double least_cost(const struct pl_bills *bills, const struct co_platform *platform)
 {
 	double low = -1;
 
-	for (size_t m = 0; m < c->bills.n; m++) {
+	for (size_t m = 0; m < bills->n; m++) {
 		double v;
 
-		if (!c->bills.ranked[m])
+		if (!bills->ranked[m])
 			continue;
-		v = co_cost(c->bills.ranked[m], &c->platform[platform], CO_COMPONENT_END)
-			    .value_least;
+		v = co_cost(bills->ranked[m], platform, CO_COMPONENT_END).value_least;
 		if (low < 0 || v < low)
 			low = v;
 	}
 	return low;
 }
 
-static void cost_cell(FILE *out, const struct costs *c, size_t platform, size_t model)
+static void cost_cell(FILE *out, const struct pl_bills *bills, const struct co_platform *p,
+		      size_t model)
 {
-	const struct co_platform *p = &c->platform[platform];
-	uint64_t ahead = co_ahead(c->bills.ranked, c->bills.n, p);
-	struct co_cost cost = co_cost(&c->bills.bill[model], p, CO_COMPONENT_END);
-	double low = least_cost(c, platform);
+	uint64_t ahead = co_ahead(bills->ranked, bills->n, p);
+	struct co_cost cost = co_cost(&bills->bill[model], p, CO_COMPONENT_END);
+	double low = least_cost(bills, p);
 	char a[PL_NUMBER], b[PL_NUMBER];
 
-	if (!c->bills.there[model]) {
+	if (!bills->there[model]) {
 		fputs("<td class=\"none\">no result</td>", out);
 		return;
 	}
@@ -243,7 +212,7 @@ static void cost_cell(FILE *out, const struct costs *c, size_t platform, size_t 
 		pl_time(b, cost.high));
 }
 
-static void put_costs(FILE *out, const struct pl_results *r, const struct costs *c)
+static void put_costs(FILE *out, const struct pl_results *r, const struct pl_bills *bills)
 {
 	pl_table_begin(
 		out,
@@ -252,11 +221,11 @@ static void put_costs(FILE *out, const struct pl_results *r, const struct costs 
 		"✓ least; ≈ bounds do not tell these apart; × against the least.",
 		"sort matrix");
 	fputs("<thead><tr><th scope=\"col\" class=\"text\">design</th>", out);
-	for (size_t i = 0; i < c->n; i++) {
+	for (size_t i = 0; i < r->n_platforms; i++) {
 		fputs("<th scope=\"col\">", out);
-		pl_html(out, c->platform[i].name);
+		pl_html(out, r->platforms[i].name);
 		fputs("<small>", out);
-		pl_html(out, c->platform[i].title);
+		pl_html(out, r->platforms[i].title);
 		fputs("</small></th>", out);
 	}
 	fputs("</tr></thead><tbody>\n", out);
@@ -267,21 +236,12 @@ static void put_costs(FILE *out, const struct pl_results *r, const struct costs 
 			if (!pl_shown(r, SIZE_MAX, m) || r->models[m].bound != bounds)
 				continue;
 			begin_row(out, r, m);
-			for (size_t i = 0; i < c->n; i++)
-				cost_cell(out, c, i, m);
+			for (size_t i = 0; i < r->n_platforms; i++)
+				cost_cell(out, bills, &r->platforms[i], m);
 			fputs("</tr>\n", out);
 		}
 	}
 	pl_table_end(out);
-}
-
-static bool any_cost(const struct costs *c)
-{
-	for (size_t m = 0; m < c->bills.n; m++) {
-		if (c->bills.ranked[m])
-			return true;
-	}
-	return false;
 }
 
 /* ---- all of them ---- */
@@ -304,10 +264,10 @@ static void put_tab(FILE *out, size_t number, const char *name, bool first)
 		number, first ? " checked" : "", number, name);
 }
 
-static void put_matrices(FILE *out, const struct pl_results *r, const struct costs *c,
+static void put_matrices(FILE *out, const struct pl_results *r, const struct pl_bills *bills,
 			 enum pl_rank *rank)
 {
-	bool cost = any_cost(c), first = !cost;
+	bool cost = pl_priced(r, SIZE_MAX), first = !cost;
 
 	fputs("<div class=\"tabs\">\n", out);
 	if (cost)
@@ -320,7 +280,7 @@ static void put_matrices(FILE *out, const struct pl_results *r, const struct cos
 	}
 	if (cost) {
 		fprintf(out, "<div class=\"panel x%zu\">\n", N_MATRICES);
-		put_costs(out, r, c);
+		put_costs(out, r, bills);
 		fputs("</div>\n", out);
 	}
 	for (size_t i = 0; i < N_MATRICES; i++) {
@@ -338,16 +298,14 @@ static void put_matrices(FILE *out, const struct pl_results *r, const struct cos
 int pl_matrix_tables(FILE *out, const struct pl_results *r)
 {
 	enum pl_rank *rank = calloc(r->n_traces * r->n_models + 1, sizeof(*rank));
-	struct costs *c = calloc(1, sizeof(*c));
+	struct pl_bills bills = { .n = 0 };
 	int ret = -1;
 
-	if (rank && c && !costs_init(c, r)) {
-		put_matrices(out, r, c, rank);
+	if (rank && !pl_bills(r, PL_ALL_TRACES, &bills)) {
+		put_matrices(out, r, &bills, rank);
+		pl_bills_free(&bills);
 		ret = 0;
 	}
-	if (c)
-		costs_free(c);
-	free(c);
 	free(rank);
 	return ret;
 }
