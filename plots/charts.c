@@ -224,6 +224,8 @@ static const struct pl_chart_kind kinds[] = {
 		.timed = true,
 		.applies = growth_measured,
 		.csv = pl_csv_growth_resync,
+		.hover = "growth-times",
+		.hover_data = pl_hover_growth_resync,
 		.axis = "µs in resyncs for each CR3 write",
 	},
 	{
@@ -241,6 +243,8 @@ static const struct pl_chart_kind kinds[] = {
 		.growth = true,
 		.applies = growth_writes,
 		.csv = pl_csv_growth_writes,
+		.hover = "growth-counts",
+		.hover_data = pl_hover_growth_writes,
 		.axis = "exits on table writes for each CR3 write",
 	},
 	{

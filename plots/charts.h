@@ -35,7 +35,8 @@ struct pl_chart_kind {
 	/*
 	 * What the page's script shows under the pointer: the reader in page.js, and what writes the data
 	 * that it reads. NULL: nothing. The chart's script then notes its panels in <name>.panels: x, y,
-	 * width, height in pixels, the ends of the x axis, 1 if that is logarithmic.
+	 * width, height in pixels, the ends of the x axis, 1 if that is logarithmic,
+	 * and 1 if the panel shows something else than the others.
 	 */
 	const char *hover;
 	void (*hover_data)(FILE *out, const struct pl_results *r, size_t trace);

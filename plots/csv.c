@@ -380,3 +380,55 @@ void pl_csv_growth_writes(FILE *out, const struct pl_results *r, size_t trace)
 	fputc('\n', out);
 	put_growth(out, r->growth, put_counters);
 }
+
+/* What the page's script reads: for each series its name and values, then a line for each design. */
+static void hover_growth(FILE *out, const struct pl_results *g,
+			 double (*figure)(const struct pl_trace *t, const struct pl_run *run))
+{
+	struct pl_growth growth;
+	char slug[81];
+
+	if (pl_growth_find(g, &growth))
+		growth.n = 0;
+	for (size_t k = 0; k < growth.n; k++) {
+		const struct pl_series *s = &growth.series[k];
+
+		fputs(pl_slug(slug, s->parameter), out);
+		for (size_t i = 0; i < s->n; i++)
+			fprintf(out, " %" PRIu64,
+				pl_parameter(&g->traces[s->traces[i]], s->parameter));
+		fputc('\n', out);
+		for_each_shown(g, SIZE_MAX, m) {
+			for (size_t i = 0; i < s->n; i++) {
+				const struct pl_run *run = pl_run_of(g, s->traces[i], m);
+
+				fprintf(out, "%s%.4g", i ? " " : "",
+					run ? figure(&g->traces[s->traces[i]], run) : -1);
+			}
+			fputc('\n', out);
+		}
+	}
+	pl_growth_free(&growth);
+}
+
+static double time_each(const struct pl_trace *t, const struct pl_run *run)
+{
+	return run->measured ? each_round(t, run->measured->resync_total.median) : -1;
+}
+
+static double exits_each(const struct pl_trace *t, const struct pl_run *run)
+{
+	return each_round(t, (double)pl_count(run, "exit_table_write"));
+}
+
+void pl_hover_growth_resync(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	hover_growth(out, r->growth, time_each);
+}
+
+void pl_hover_growth_writes(FILE *out, const struct pl_results *r, size_t trace)
+{
+	(void)trace;
+	hover_growth(out, r->growth, exits_each);
+}

@@ -65,7 +65,10 @@ void pl_csv_resync_overview(FILE *out, const struct pl_results *r, size_t trace)
  */
 void pl_csv_growth_resync(FILE *out, const struct pl_results *r, size_t trace);
 
+void pl_hover_growth_resync(FILE *out, const struct pl_results *r, size_t trace);
+
 /* Exits on table writes for each CR3 write, and what else was counted: as above. */
 void pl_csv_growth_writes(FILE *out, const struct pl_results *r, size_t trace);
+void pl_hover_growth_writes(FILE *out, const struct pl_results *r, size_t trace);
 
 #endif

@@ -62,6 +62,8 @@ short_(v) = v >= 1e6 ? sprintf("%g M", v / 1e6) : v >= 1e4 ? sprintf("%g k", v /
 pale(rgb) = (rgb & 0xfefefe) / 2 + 0x7f7f7f
 here(m) = strcol(1) eq parameter[p] && int($3) == m && col0(5) > 0
 
+if (fmt ne "png") { set print base.(narrow ? ".narrow" : "").".panels" }
+
 set multiplot
 do for [p = 1:panels] {
 	c = (p - 1) % across
@@ -97,6 +99,10 @@ do for [p = 1:panels] {
 	} else {
 		set xrange [from[p] - 0.3:to[p] + 0.3]
 		do for [i = int(from[p]):int(to[p])] { set xtics add (sprintf("%d", i) i) }
+	}
+	if (fmt ne "png") {
+		print sprintf("%.1f %.1f %.1f %.1f %.9g %.9g %d 1", x, y, wide, body, logs(p) ? from[p] / 1.2 : from[p] - 0.3, \
+			logs(p) ? to[p] * 1.2 : to[p] + 0.3, logs(p))
 	}
 	set grid xtics ytics lt 1 lw 1 lc rgb rule back
 	middle = sqrt(ymin * ymax)

@@ -154,6 +154,17 @@ const readers = {
 	},
 };
 
+/* A panel for each thing that was varied, with points at some values of it: the nearest one speaks. */
+const growth = (show, what) => (lines, shown, raw) => (x, panel) => {
+	const own = panel * (shown.length + 1), [name, ...at] = raw[own].split(" ");
+	const far = v => Math.abs(Math.log(v / x));
+	const i = at.map(Number).reduce((best, v, k, all) => far(v) < far(all[best]) ? k : best, 0);
+	return [name + ": " + at[i], [what], shown.map((m, k) => [m, lines[own + 1 + k][i]])
+		.map(([m, v]) => [m, v < 0 ? "" : show(v)])];
+};
+readers["growth-times"] = growth(time, "each CR3 write");
+readers["growth-counts"] = growth(v => String(v), "exits, each CR3 write");
+
 const tip = make("div", { className: "tip", role: "status", hidden: true });
 document.body.append(tip);
 
@@ -176,7 +187,8 @@ const place = (x, y) => {
 const watch = (svg, read) => {
 	const panels = svg.parentElement.dataset.panels.split(";").map(p => p.split(" ").map(Number));
 	const lines = panels.map(() => document.createElementNS(svg.namespaceURI, "line"));
-	let last = -1; /* share of a panel's width */
+	const apart = panels[0][7] === 1; /* each shows something else, with a scale of its own */
+	let last = -1, at = 0; /* share of a panel's width; which panel, if they are apart */
 
 	lines.forEach((line, i) => {
 		const [x, y, , h] = panels[i];
@@ -192,19 +204,21 @@ const watch = (svg, read) => {
 	};
 	const value = (panel, share) => panel[6] ? panel[4] * (panel[5] / panel[4]) ** share :
 		panel[4] + share * (panel[5] - panel[4]);
-	const go = (share, x, y) => {
+	const go = (share, panel, x, y) => {
 		last = share;
+		at = apart ? panel : 0;
 		lines.forEach((line, i) => {
 			line.setAttribute("transform", `translate(${share * panels[i][2]} 0)`);
-			line.style.visibility = "visible";
+			line.style.visibility = apart && i !== at ? "hidden" : "visible";
 		});
-		say(read(value(panels[0], share)));
+		say(read(value(panels[at], share), at));
 		place(x, y);
 	};
 	svg.onpointermove = e => {
 		const p = new DOMPoint(e.clientX, e.clientY).matrixTransform(svg.getScreenCTM().inverse());
-		const hit = panels.find(([x, y, w, h]) => p.x >= x && p.x <= x + w && p.y >= y - 20 && p.y <= y + h + 20);
-		hit ? go((p.x - hit[0]) / hit[2], e.clientX, e.clientY) : leave();
+		const k = panels.findIndex(([x, y, w, h]) =>
+			p.x >= x && p.x <= x + w && p.y >= y - 20 && p.y <= y + h + 20);
+		k < 0 ? leave() : go((p.x - panels[k][0]) / panels[k][2], k, e.clientX, e.clientY);
 	};
 	svg.onpointerleave = leave;
 	svg.onblur = leave;
@@ -216,15 +230,24 @@ const watch = (svg, read) => {
 		if (!step)
 			return;
 		e.preventDefault();
-		go(Math.min(1, Math.max(0, (last < 0 ? 0.5 : last) + step)), box.right, Math.max(box.top, 0));
+		let share = (last < 0 ? 0.5 : last) + step;
+		/* From the end of one panel to the beginning of the next. */
+		if (apart && share > 1 && at + 1 < panels.length) {
+			at++;
+			share = 0;
+		} else if (apart && share < 0 && at > 0) {
+			at--;
+			share = 1;
+		}
+		go(Math.min(1, Math.max(0, share)), at, box.right, Math.max(box.top, 0));
 	};
 	svg.setAttribute("tabindex", "0");
 };
 
 for (const figure of $("figure[data-kind]")) {
-	const lines = figure.querySelector(".data").textContent.replace(/\n$/, "").split("\n")
-		.map(l => l === "" ? [] : l.split(" ").map(Number));
-	const read = readers[figure.dataset.kind](lines, figure.dataset.models.split(" "));
+	const raw = figure.querySelector(".data").textContent.replace(/\n$/, "").split("\n");
+	const lines = raw.map(l => l === "" ? [] : l.split(" ").map(Number));
+	const read = readers[figure.dataset.kind](lines, figure.dataset.models.split(" "), raw);
 	for (const svg of $("[data-panels] > svg", figure))
 		watch(svg, read);
 }
