@@ -96,8 +96,8 @@ do for [i = 1:n_models] {
 # The farther into the tail, the thinner the bar: half of all resyncs lie left of the first tick.
 thick = narrow ? 0.2 : 0.26
 plot percentiles skip 1 using (column(4)):($0 + 1 + mid):4:(valid(8) ? $8 : NaN):(colour($0 + 1)) with xerrorbars pt -1 lw 1 lc rgb variable, \
-	for [k = 1:3] percentiles skip 1 using (column(k + 3)):0:(max(column(k + 3), 1)):(max(column(k + 4), 1)):($0 + 1 + mid - thick / k):($0 + 1 + mid + thick / k):(colour($0 + 1)) \
+	for [k = 1:3] percentiles skip 1 using (valid(k + 3) ? 0 : NaN):0:(max(column(k + 3), 1)):(max(column(k + 4), 1)):($0 + 1 + mid - thick / k):($0 + 1 + mid + thick / k):(colour($0 + 1)) \
 		with boxxyerror lc rgb variable, \
-	percentiles skip 1 using (max(column(4), 1)):($0 + 1 + mid - thick * 1.35):(0):(thick * 2.7) with vectors nohead lw 2.5 lc rgb 0x222222
+	percentiles skip 1 using (valid(4) ? max($4, 1) : NaN):($0 + 1 + mid - thick * 1.35):(0):(thick * 2.7) with vectors nohead lw 2.5 lc rgb 0x222222
 unset multiplot
 set output

@@ -9,7 +9,7 @@
 fmt = ARG1; base = ARG2; title = ARG3; note = ARG4; colours = ARG5
 load "common.gp"
 
-array heading[3] = ["Tables out of sync, most at once", "Exits per bin", "Time in resyncs per bin, µs"]
+array heading[3] = ["Tables out of sync, most at once", "Exits per bin", "Time in resyncs per bin, µs (log scale)"]
 array top[3]
 set datafile columnheaders
 do for [m = 1:n_models] {
@@ -60,7 +60,7 @@ set multiplot
 do for [p = 1:3] {
 	x = narrow ? left : left + (p - 1) * (wide + between)
 	y0 = head + px * 2.2 + (narrow ? (p - 1) * (block + px * 3.6) : 0)
-	t = step(top[p] > 0 ? top[p] : 1, 2)
+	t = step(top[p] > 0 ? top[p] : 1, 2.5)
 	do for [m = 1:n_models] {
 		y = y0 + (m - 1) * (body + gap)
 		c = 1 + (p - 1) * n_models + m
@@ -80,16 +80,27 @@ do for [p = 1:3] {
 		} else {
 			if (p == 1) { set label 2 name[m] at screen X(longest + 18), Y(y + body / 2) right noenhanced }
 		}
-		set yrange [0:top[p] > 0 ? top[p] * 1.06 : 1]
 		set ytics ()
-		do for [i = 0:int(max(top[p], 1) / t)] { set ytics add (si(i * t) i * t) }
+		unset logscale y
+		# One interrupted resync would dwarf all others on a linear scale.
+		floor_ = 0
+		if (p == 3 && top[p] > 0) {
+			decades = ceil(log10(top[p])) < 3 ? 3 : ceil(log10(top[p]))
+			floor_ = 10.0**(decades - 4)
+			set logscale y
+			set yrange [floor_:10.0**decades]
+			do for [i = 1:3:2] { set ytics add (si(floor_ * 10**i) floor_ * 10**i) }
+		} else {
+			set yrange [0:top[p] > 0 ? top[p] * 1.06 : 1]
+			do for [i = 0:int(max(top[p], 1) / t)] { set ytics add (si(i * t) i * t) }
+		}
 		set xtics ()
 		do for [i = 0:int(seconds * factor / s)] { set xtics add (last ? sprintf("%g", i * s) : "" i * s) }
 		set grid xtics ytics lt 1 lw 1 lc rgb rule back
 		if (fmt ne "png") { print sprintf("%.1f %.1f %.1f %.1f 0 %.9g 0", x, y, wide, body, seconds) }
 		if (p < 3 || timed) {
 			# A bin is hardly wider than a pixel: from middle to middle is as good as steps, and smaller.
-			plot csv skip 1 using (($1 + bin / 2) * factor):(col0(c)) with filledcurves y=0 lc rgb colour(m)
+			plot csv skip 1 using (($1 + bin / 2) * factor):(max(col0(c), floor_)) with filledcurves y=floor_ lc rgb colour(m)
 		} else {
 			if (m == 1) { set label 3 "not measured" at graph 0.5, 0.5 center tc rgb grey }
 			plot -1 notitle
