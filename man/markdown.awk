@@ -261,6 +261,8 @@ function end_table(    i, k, n_columns, one, widest, out, empty) {
 	flush()
 	n_columns = cells(rows[1], one)
 	empty = 1
+	for (k in widest)
+		delete widest[k]
 	for (k = 1; k <= n_columns; k++)
 		if (one[k] != "")
 			empty = 0
@@ -271,6 +273,10 @@ function end_table(    i, k, n_columns, one, widest, out, empty) {
 		for (k = 1; k <= n_columns; k++)
 			if (length(one[k]) > widest[k])
 				widest[k] = length(one[k])
+	}
+	if (widest[n_columns] > 400) {
+		long_table(n_columns, one)
+		return
 	}
 	if (!fresh)
 		print ".PP"
@@ -293,6 +299,23 @@ function end_table(    i, k, n_columns, one, widest, out, empty) {
 		print out
 	}
 	print ".TE"
+	n_rows = 0
+	fresh = 0
+	after_blank = 1
+}
+
+# A cell that may be longer than a page is none that tbl takes: then the last column stands below the others.
+function long_table(n_columns, one,    i, k, out) {
+	for (i = 3; i <= n_rows; i++) {
+		cells(rows[i], one)
+		out = ""
+		for (k = 1; k < n_columns; k++)
+			if (one[k] != "")
+				out = out (out == "" ? "" : ", ") inline(one[k])
+		print ".TP"
+		line(out)
+		line(inline(one[n_columns]))
+	}
 	n_rows = 0
 	fresh = 0
 	after_blank = 1
