@@ -296,7 +296,11 @@ static void context_text(FILE *out, const struct pl_context *c)
 	if (!c->machine) {
 		fputs("Counts only, by unsync ", out);
 		pl_html(out, c->tool);
-		fputs(": they do not depend on the machine, which is not recorded.</p>\n", out);
+		fputs(": they do not depend on the machine, so nothing of it is recorded. <code>unsync "
+		      "replay --no-measure</code>, with traces and models as named below and options "
+		      "as in <a href=\"#designs\">The designs</a>, gives the same file, byte for "
+		      "byte.</p>\n",
+		      out);
 		return;
 	}
 	fputs("Replayed ", out);

@@ -71,11 +71,26 @@ self_contained()
 	! grep -Eoi '(src|href|url\()="?(https?:|//|file:|/)[^" ]*' "$1"
 }
 
+# explained DIR: docs/reading-charts.md has a line for every kind of chart.
+explained()
+{
+	local svg name bad=0
+	for svg in "$1"/charts/*.svg; do
+		name=$(basename "$svg" .svg)
+		name=${name%-exact}
+		name=${name%-native}
+		grep -qE "^\\| ([a-z-]+, )?$name(, [a-z-]+)? \\|" "$source_dir/docs/reading-charts.md" ||
+			{ echo "$name is not explained"; bad=1; }
+	done
+	return $bad
+}
+
 prints "report" '^report/index.html$' unsync plot measured.json -o report
 holds "report: charts" chart_check report
 holds "report: page names every model" test -z "$(for model in "${models[@]}"; do
 	grep -qF "$model" report/index.html || echo "$model"
 done)"
+holds "report: every chart is explained" explained report
 holds "report: page is whole" grep -q '</html>' report/index.html
 holds "report: page fetches nothing" self_contained report/index.html
 holds "report: native trace has its warning" grep -qi 'lower bound' report/index.html
