@@ -280,7 +280,7 @@ function end_table(    i, k, n_columns, one, widest, out, empty) {
 	}
 	if (!fresh)
 		print ".PP"
-	print ".TS"
+	print ".TS\nnokeep nowarn;"
 	for (k = 1; k <= n_columns; k++)
 		printf("%s%s", k > 1 ? " " : "", (k == n_columns || widest[k] > 28) ? "lx" : "l")
 	print "."
