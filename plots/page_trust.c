@@ -296,8 +296,10 @@ static void context_text(FILE *out, const struct pl_context *c)
 	if (!c->machine) {
 		fputs("Counts only, by unsync ", out);
 		pl_html(out, c->tool);
-		fputs(": they do not depend on the machine, so nothing of it is recorded. <code>unsync "
-		      "replay --no-measure</code>, with traces and models as named below and options "
+		fputs(": they do not depend on the machine, so nothing of it is recorded. "
+		      "<code>unsync "
+		      "replay --no-measure</code>, with traces and models as named below and "
+		      "options "
 		      "as in <a href=\"#designs\">The designs</a>, gives the same file, byte for "
 		      "byte.</p>\n",
 		      out);

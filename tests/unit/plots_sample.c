@@ -59,6 +59,13 @@ static json_t *sample_context(bool measured)
 				  "unsync replay boot-exact.utrace fork-exact.utrace --model all "
 				  "-o R.json"));
 	json_object_set_new(o, "warnings", json_array());
+	if (measured)
+		json_object_set_new(o, "hardware",
+				    json_pack("{s:{s:s},s:{s:s,s:s}}", "available", "cycles",
+					      "of the processor", "unavailable", "llc_misses",
+					      "the processor does not show this counter here",
+					      "dtlb_misses",
+					      "the processor does not show this counter here"));
 	return o;
 }
 
@@ -241,6 +248,39 @@ static json_t *sample_stat(const double *values, unsigned int n, bool outliers)
 	return o;
 }
 
+/* A figure and its spread, made up. */
+static json_t *figure(double median)
+{
+	return json_pack("{s:f,s:f,s:[f,f],s:[]}", "median", median, "mad", median / 50, "ci95",
+			 median * 0.9, median * 1.1, "outliers");
+}
+
+static json_t *sample_bins(double sum)
+{
+	json_t *o = json_array();
+
+	for (int i = 0; i < BINS; i++)
+		json_array_append_new(o, json_integer((json_int_t)(sum / BINS)));
+	return o;
+}
+
+static void add_costs(json_t *o, enum design d)
+{
+	json_object_set_new(o, "cost",
+			    json_pack("{s:o,s:o,s:o,s:n}", "resync", figure(300), "table",
+				      figure(900), "compared", figure(20), "changed"));
+	json_object_set_new(o, "floor",
+			    d == SYNC_ON_WRITE || d == NO_SHADOW
+				    ? json_null()
+				    : json_pack("{s:i,s:s,s:o,s:i,s:o,s:o}", "working_set_bytes",
+						65536, "level", "L2", "read_ns", figure(40),
+						"bytes", 4096000, "ns", figure(40000), "ratio",
+						figure(9.5)));
+	json_object_set_new(
+		o, "hardware",
+		json_pack("{s:o,s:o}", "cycles", figure(8e8), "instructions", figure(2e9)));
+}
+
 static json_t *sample_measured(enum design d, const json_t *counted, double events,
 			       unsigned int passes)
 {
@@ -276,6 +316,8 @@ static json_t *sample_measured(enum design d, const json_t *counted, double even
 	json_object_set_new(o, "by_cause",
 			    json_pack("{s:{s:I,s:f,s:f,s:f}}", "write", "count", (json_int_t)q[5],
 				      "p50", q[0], "p99", q[2], "total", q[5] * mean));
+	json_object_set_new(o, "timeline_ns", sample_bins(resync[0]));
+	add_costs(o, d);
 	return o;
 }
 
@@ -297,6 +339,17 @@ static json_t *sample_run(const struct workload *w, const json_t *trace, enum de
 				      json_object_get(counted, "entries_compared"), "changed", 0));
 	json_object_set_new(o, "timeline", sample_timeline(w, d, counted));
 	json_object_set_new(o, "measured", sample_measured(d, counted, events, passes));
+	if (strcmp(json_string_value(json_object_get(trace, "mode")), "native") == 0 &&
+	    d == UNSYNC_BITMAP)
+		json_object_set_new(o, "agreement",
+				    json_pack("{s:{s:i,s:i,s:i},s:{s:i,s:i,s:i}}", "unsync", "host",
+					      11449, "model", 11440, "matched", 11400, "sync",
+					      "host", 11449, "model", 11449, "matched", 11449));
+	else
+		json_object_set_new(o, "agreement", json_null());
+	json_object_set_new(o, "verified",
+			    json_pack("{s:i,s:i,s:i,s:i}", "events", 1000, "checks", 5000,
+				      "undecided", 7, "violations", 0));
 	return o;
 }
 

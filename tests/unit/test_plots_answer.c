@@ -607,7 +607,7 @@ static void chart_names(void **state)
 				    json_string(i < 4 ? "a/b" : "a b"));
 	load(&r, json);
 	assert_int_equal(pl_charts(&r, &charts, &n), 0);
-	assert_int_equal(n, 5 + 2 * 5);
+	assert_int_equal(n, 6 + 2 * 5);
 	for (size_t a = 0; a < n; a++) {
 		assert_null(strchr(charts[a].name, '/'));
 		for (size_t b = 0; b < a; b++)

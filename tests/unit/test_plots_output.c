@@ -365,6 +365,61 @@ static void page_content(void **state)
 	pl_free(&r);
 }
 
+/* What came into results files later is on the page where a file has it. */
+static void page_trust(void **state)
+{
+	static const char *const wanted[] = {
+		"4 of 4 replays were verified",
+		"no violations",
+		"Counters of the processor that could not be read: llc_misses, dtlb_misses: the",
+		"times the floor",
+		"<b>9.5 ×</b><small>8.6 to 10</small>",
+		"L2, 64 KiB",
+		"800,000,000<small>720,000,000 to 880,000,000</small>",
+		"11,400</td><td data-v=\"0.996112\">99.61 %</td>",
+	};
+	struct pl_page page = { .command = "x", .version = "0" };
+	struct pl_results r;
+	char error[512], *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	load(&r, plots_sample(1, false, 7));
+	page.results = &r;
+	assert_int_equal(pl_page(f, &page, error, sizeof(error)), 0);
+	fclose(f);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (!strstr(text, wanted[i]))
+			fail_msg("'%s' is missing", wanted[i]);
+	}
+	free(text);
+	pl_free(&r);
+}
+
+/* A wrong model is not passed over. */
+static void page_violations(void **state)
+{
+	struct pl_page page = { .command = "x", .version = "0" };
+	json_t *json = plots_sample(1, true, 7);
+	json_t *run = json_array_get(json_object_get(json, "runs"), 1);
+	struct pl_results r;
+	char error[512], *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	json_object_set_new(json_object_get(run, "verified"), "violations", json_integer(3));
+	load(&r, json);
+	page.results = &r;
+	assert_int_equal(pl_page(f, &page, error, sizeof(error)), 0);
+	fclose(f);
+	assert_non_null(strstr(text, ", 3 violations;"));
+	assert_non_null(strstr(text, "A model with violations is wrong"));
+	free(text);
+	pl_free(&r);
+}
+
 /* Said at the top, and nobody is called the winner. */
 static void native_page(void **state)
 {
@@ -571,6 +626,8 @@ int main(void)
 		cmocka_unit_test(page_content),
 		cmocka_unit_test(native_page),
 		cmocka_unit_test(svg_in_page),
+		cmocka_unit_test(page_trust),
+		cmocka_unit_test(page_violations),
 		cmocka_unit_test(bad_svg),
 		cmocka_unit_test_teardown(real_gnuplot, clean),
 	};

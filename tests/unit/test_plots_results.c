@@ -274,6 +274,20 @@ static void bad_fields(void **state)
 		{ "runs.0.measured.histogram.4", "[1, 2]", "histogram[4]: buckets do not rise" },
 		{ "runs.0.measured.resync.count", "1", "resync.count says 1" },
 		{ "runs.0.measured.by_cause.write", "1", "by_cause.write: is a whole number" },
+		{ "runs.0.measured.timeline_ns", "[1]",
+		  "timeline_ns: has 1 bins, the timeline 240" },
+		{ "runs.0.measured.cost", "[]", "measured.cost: is an array" },
+		{ "runs.0.measured.cost.table", "3", "measured.cost.table: is a whole number" },
+		{ "runs.1.measured.floor.ratio", NULL, "measured.floor.ratio: is missing" },
+		{ "runs.1.measured.floor.level", "2", "measured.floor.level: is a whole number" },
+		{ "runs.0.measured.hardware.cycles", "{}", "hardware.cycles.median: is missing" },
+		{ "context.hardware.unavailable", "[]", "hardware.unavailable: is an array" },
+		{ "context.hardware.unavailable.llc_misses", "1", "llc_misses: is a whole number" },
+		{ "runs.0.agreement", "\"good\"", "runs[0].agreement: is a string" },
+		{ "runs.0.agreement", "{\"unsync\": {\"host\": 1, \"model\": 3, \"matched\": 2}}",
+		  "agreement.unsync: more matched than there are" },
+		{ "runs.0.verified", "null", "runs[0].verified: is null" },
+		{ "runs.0.verified.checks", "-1", "runs[0].verified.checks: is negative" },
 		{ "failed", "[{\"trace\": \"x\"}]", "failed[0].model: is missing" },
 		{ "failed", "[7]", "failed[0]: is a whole number" },
 	};
@@ -325,11 +339,16 @@ static void mutate(json_t *document, json_t *json)
 
 static void every_field_once(void **state)
 {
-	json_t *json = plots_sample(1, true, 7);
+	json_t *exact = plots_sample(1, true, 7), *native = plots_sample(1, false, 7);
 
 	(void)state;
-	mutate(json, json);
-	json_decref(json);
+	mutate(exact, exact);
+	json_decref(exact);
+	/* The one that is held to the recorded host. */
+	json_array_remove(json_object_get(native, "runs"), 0);
+	json_array_remove(json_object_get(native, "runs"), 0);
+	mutate(native, json_array_get(json_object_get(native, "runs"), 0));
+	json_decref(native);
 }
 
 static void several_files(void **state)
