@@ -90,6 +90,8 @@ static void configure(struct capture *c)
 	ro->ret_spurious = c->host->ret_spurious;
 	ro->exit_pointer = c->host->exit_pointer;
 	ro->exit_offset = c->host->exit_offset;
+	ro->exit_stays = c->host->exit_stays;
+	ro->exit_fault = c->host->exit_fault;
 }
 
 static bool is_function(const struct hook *hook)
@@ -108,6 +110,15 @@ static bool is_left_out(const struct hook *hook, enum load_stage stage)
 	return is_function(hook) &&
 	       (stage == LOAD_NO_FUNCTIONS ||
 		(stage == LOAD_NO_WALKERS && !strncmp(hook->program, "walk", 4)));
+}
+
+static size_t hook_index(const char *program)
+{
+	size_t i = 0;
+
+	while (i < collector_n_hooks && strcmp(collector_hooks[i].program, program))
+		i++;
+	return i;
 }
 
 static int try_load(struct capture *c, enum load_stage stage)
@@ -131,6 +142,9 @@ static int try_load(struct capture *c, enum load_stage stage)
 		else
 			bpf_program__set_autoload(s->program, true);
 	}
+	/* Else registers must be looked at after every exit. */
+	if (c->hooks[hook_index("mmu_load")].missing)
+		c->skel->rodata->exit_fault = -1;
 	return unsync_bpf__load(c->skel);
 }
 
@@ -156,16 +170,10 @@ static int load(struct capture *c, struct ut_error *err)
 
 /* ---- attaching ---- */
 
-static size_t hook_index(const char *program)
-{
-	size_t i = 0;
-
-	while (i < collector_n_hooks && strcmp(collector_hooks[i].program, program))
-		i++;
-	return i;
-}
-
-/* Levels may be lowered after they were decided upon only where huge pages are split. */
+/*
+ * Levels may be lowered after they were decided upon only where huge pages are split. And KVM, too,
+ * goes through the end of an INVPCID for other reasons, often.
+ */
 static bool is_wanted(const struct capture *c, const struct hook *hook)
 {
 	const char *why;
@@ -173,6 +181,8 @@ static bool is_wanted(const struct capture *c, const struct hook *hook)
 
 	if (!strcmp(hook->program, "try_unsync"))
 		return c->opt.exact;
+	if (hook->kind == UT_INVPCID && c->host->no_invpcid)
+		return false;
 	if (!hook->fallback_of)
 		return true;
 	first = hook_index(hook->fallback_of);

@@ -12,6 +12,10 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+/* Reasons of exits, as the processors have them. */
+#define SVM_EXIT_PAGE_FAULT 0x4e
+#define VMX_EXIT_EXCEPTION 0
+
 /*
  * The programs of collector/unsync.bpf.c. A fallback stands after the one that it replaces.
  */
@@ -46,12 +50,10 @@ const struct hook collector_hooks[] = {
 	  "accessed bits: they will look like guest writes", NEED_NEVER, UT_AD },
 	{ "set_dirty", "kvm_mmu_set_dirty_bit", "iii", HOOK_TP_BTF, NULL,
 	  "dirty bits: they will look like guest writes", NEED_NEVER, UT_AD },
-	{ "page_fault", "kvm_mmu_page_fault", "pi", HOOK_FENTRY, NULL, "where faults begin",
-	  NEED_NEVER, UT_FAULT },
-	{ "page_fault_tp", "kvm_page_fault", "pii", HOOK_TP_BTF, "page_fault", "faults", NEED_NEVER,
+	{ "page_fault_tp", "kvm_page_fault", "pii", HOOK_TP_BTF, NULL, "faults", NEED_NEVER,
 	  UT_FAULT },
-	{ "page_fault_done", "kvm_mmu_page_fault", "pi", HOOK_FEXIT, NULL, "where faults end",
-	  NEED_NEVER },
+	{ "page_fault", "kvm_mmu_page_fault", "pi", HOOK_FENTRY, "page_fault_tp", "faults",
+	  NEED_NEVER, UT_FAULT },
 	{ "spte_requested", "kvm_mmu_spte_requested", "p", HOOK_TP_BTF, NULL,
 	  "levels at which faults were mapped", NEED_NEVER },
 	{ "set_spte", "kvm_mmu_set_spte", "i", HOOK_TP_BTF, "spte_requested",
@@ -144,16 +146,19 @@ static void add_parameter(struct host *h, const char *module, const char *name)
 static void probe_cpu(struct host *h)
 {
 	FILE *f = fopen("/proc/cpuinfo", "re");
-	char line[512], *value;
+	char line[8192], *value;
 
 	snprintf(h->cpu, sizeof(h->cpu), "unknown");
 	while (f && fgets(line, sizeof(line), f)) {
 		value = strchr(line, ':');
-		if (!value || strncmp(line, "model name", 10))
-			continue;
+		if (!value)
+			break; /* the end of the first CPU's lines */
 		line[strcspn(line, "\n")] = '\0';
-		snprintf(h->cpu, sizeof(h->cpu), "%.150s", value + 1 + strspn(value + 1, " "));
-		break;
+		if (!strncmp(line, "model name", 10))
+			snprintf(h->cpu, sizeof(h->cpu), "%.150s",
+				 value + 1 + strspn(value + 1, " "));
+		else if (!strncmp(line, "flags", 5))
+			h->no_invpcid = !strstr(value, " invpcid");
 	}
 	if (f)
 		fclose(f);
@@ -170,12 +175,17 @@ static void probe_kvm(struct host *h)
 		add_parameter(h, "kvm_amd", "npt");
 		add_parameter(h, "kvm_amd", "nested");
 		h->nested_paging = read_flag("/sys/module/kvm_amd/parameters/npt");
+		/* A nested guest has a control block of its own. */
+		h->exit_stays = !read_flag("/sys/module/kvm_amd/parameters/nested");
+		h->exit_fault = h->nested_paging ? -1 : SVM_EXIT_PAGE_FAULT;
 	} else if (!access("/sys/module/kvm_intel", F_OK)) {
 		strcpy(h->backend, "kvm_intel");
 		strcpy(h->kvm, h->backend);
 		add_parameter(h, "kvm_intel", "ept");
 		add_parameter(h, "kvm_intel", "nested");
 		h->nested_paging = read_flag("/sys/module/kvm_intel/parameters/ept");
+		h->exit_stays = true;
+		h->exit_fault = h->nested_paging ? -1 : VMX_EXIT_EXCEPTION;
 	} else {
 		strcpy(h->kvm, "kvm without kvm_amd or kvm_intel");
 	}
@@ -549,7 +559,7 @@ void host_probe(struct host *h)
 
 	memset(h, 0, sizeof(*h));
 	h->ret_fixed = h->ret_spurious = -1;
-	h->exit_pointer = h->exit_offset = -1;
+	h->exit_pointer = h->exit_offset = h->exit_fault = -1;
 	if (!uname(&u))
 		snprintf(h->kernel, sizeof(h->kernel), "%.64s %.100s", u.release, u.version);
 	probe_cpu(h);

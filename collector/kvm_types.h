@@ -187,6 +187,7 @@ struct kvm_mmu_page {
 };
 
 struct kvm_page_fault {
+	bool prefetch; /* on behalf of no vCPU's exit */
 	__u8 goal_level;
 };
 

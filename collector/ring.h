@@ -195,7 +195,8 @@ struct exit_sum {
 };
 
 /* An element of the array of exits: unused if its count is 0. */
-#define REC_NEAR_EXITS 16u /* for each vCPU */
+#define REC_NEAR_EXITS                                                                             \
+	64u /* for each vCPU: the common reasons of either make of CPU differ there */
 struct exit_entry {
 	struct exit_key key;
 	uint32_t pad;

@@ -10,6 +10,7 @@
  * Pointer arguments of tracepoints are checked for NULL because kernels from 6.12 on demand it.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
@@ -44,26 +45,36 @@ const volatile __u32 role_invalid = 0;
 const volatile __u32 role_smm = 0;
 const volatile int ret_fixed = -1; /* what fast_page_fault reports on success */
 const volatile int ret_spurious = -1;
-const volatile int exit_pointer = -1; /* where a vCPU has the reason of its last exit: see */
-const volatile int exit_offset = -1;  /* struct host */
+const volatile int exit_pointer = -1;	/* where a vCPU has the reason of its last exit: see */
+const volatile int exit_offset = -1;	/* struct host */
+const volatile bool exit_stays = false; /* it is still there when the guest is entered again */
+const volatile int exit_fault = -1; /* the reason of an exit that was a page fault, -1: unknown */
 
 /* The page fault that a vCPU is having. */
 struct fault {
 	__u64 begin, gva;
-	__u64 walk[8]; /* UT_MAX_LEVELS, rounded up so that an index can be masked */
+	__u64 walk[8];	  /* UT_MAX_LEVELS, rounded up so that an index can be masked */
+	__u64 ad[AD_MAX]; /* accessed and dirty bits that its walk set: see note_ad() */
 	__u32 error;
-	__u8 top, bottom;
-	__u8 goal; /* level at which the host decided to map the page */
-	__u8 set;  /* level at which it did, where that is traced */
+	/* From here on zero when it begins. */
 	bool active;
 	bool walked;  /* its own walk has begun */
 	bool walking; /* and no other has begun since */
 	bool reflected;
+	__u8 top, bottom;
+	__u8 goal; /* level at which the host decided to map the page */
+	__u8 set;  /* level at which it did, where that is traced */
 	bool mmio;
 	bool fast;
 	bool emulated;
 	__u8 n_ad;
-	__u64 ad[AD_MAX]; /* accessed and dirty bits that its walk set: see note_ad() */
+};
+
+/* What is known of the exit from which a vCPU comes back. */
+enum exit_state {
+	EXIT_TOLD,   /* its reason was noted, or there was none */
+	EXIT_UNREAD, /* its reason was not needed yet */
+	EXIT_FAULT,  /* nothing but a page fault */
 };
 
 /* A stretch of guest memory. */
@@ -87,6 +98,7 @@ struct vcpu {
 	__u16 vm, id;
 	bool state_known; /* the registers above are as told */
 	bool invpcid;	  /* an INVPCID of type 1 is being executed */
+	__u8 exit_state;  /* enum exit_state */
 	__u8 told;	  /* enum phase: up to which one its counters were told */
 	struct slot slot; /* the last that was looked for */
 	struct fault fault;
@@ -206,6 +218,7 @@ struct {
 __u32 next_vm;	/* number of the VM that is seen next */
 __u32 vms_gone; /* VMs that ended */
 __u64 last_wake;
+__u64 queued;		/* bytes since then; an addition that is lost between CPUs does no harm */
 volatile bool every_vm; /* all VMs of the host are targets */
 
 /* Told before the next record that finds room. */
@@ -227,9 +240,10 @@ volatile bool stopped;
 
 /* ---- the ring ---- */
 
-static __always_inline void init_head(struct rec_head *head, __u32 kind, __u32 vm, __u32 vcpu)
+static __always_inline void init_head(struct rec_head *head, __u64 time, __u32 kind, __u32 vm,
+				      __u32 vcpu)
 {
-	head->time = bpf_ktime_get_ns();
+	head->time = time;
 	head->kind = kind;
 	head->flags = 0;
 	head->vm = vm;
@@ -254,7 +268,7 @@ static __always_inline bool tell_losses(struct losses *losses, __u32 cause, __u3
 	if (!r)
 		return false;
 	*(volatile __u32 *)&losses->pending = 0;
-	init_head(&r->head, UT_LOST, vm, UT_NO_VCPU);
+	init_head(&r->head, bpf_ktime_get_ns(), UT_LOST, vm, UT_NO_VCPU);
 	r->cause = cause;
 	r->pad = 0;
 	for (int i = 0; i < REC_KINDS; i++)
@@ -319,34 +333,39 @@ static __always_inline bool admit(__u32 kind, __u32 vm)
 	return !rate_interval || is_exempt(kind) || within_rate(vm, kind);
 }
 
-/* The size must be a constant for the verifier. */
-#define RESERVE(type, kind, vm, vcpu)                                                              \
+/* The size must be a constant for the verifier. The time is taken when there is room. */
+#define RESERVE_AT(time, type, kind, vm, vcpu)                                                     \
 	({                                                                                         \
 		type *_rec = NULL;                                                                 \
 		if (admit(kind, vm)) {                                                             \
 			_rec = bpf_ringbuf_reserve(&ring, sizeof(type), 0);                        \
 			if (_rec)                                                                  \
-				init_head((struct rec_head *)_rec, kind, vm, vcpu);                \
+				init_head((struct rec_head *)_rec, time, kind, vm, vcpu);          \
 			else                                                                       \
 				note_loss(&full, kind);                                            \
 		}                                                                                  \
 		_rec;                                                                              \
 	})
+#define RESERVE(type, kind, vm, vcpu) RESERVE_AT(bpf_ktime_get_ns(), type, kind, vm, vcpu)
 
 /* Waking the consumer is what makes a ring slow, so it is done by bytes queued, never by default. */
-static __always_inline void submit(void *rec)
+static __always_inline void submit_bytes(void *rec, __u32 bytes)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP, now;
 
-	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= wake_bytes) {
+	queued += bytes;
+	if (queued >= wake_bytes) {
 		now = ((struct rec_head *)rec)->time;
 		if (now - last_wake > WAKE_INTERVAL) {
 			last_wake = now;
+			queued = 0;
 			flags = BPF_RB_FORCE_WAKEUP;
 		}
 	}
 	bpf_ringbuf_submit(rec, flags);
 }
+
+#define submit(rec) submit_bytes(rec, sizeof(*(rec)))
 
 static __always_inline bool put_value(__u32 kind, __u32 vm, __u32 vcpu, __u64 a, __u64 b)
 {
@@ -555,12 +574,11 @@ struct who {
 	__u16 vm, vcpu;
 };
 
-static __always_inline bool find_who(struct who *who, __u32 kind)
+static __always_inline bool who_is(struct who *who, struct vcpu *c, __u32 kind)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct vcpu *c = this_vcpu();
 	struct process *p;
 	struct vm *vm;
+	__u32 tgid;
 	__u64 kvm;
 
 	if (c) {
@@ -570,6 +588,7 @@ static __always_inline bool find_who(struct who *who, __u32 kind)
 		who->vcpu = c->id;
 		return true;
 	}
+	tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!is_target(tgid))
 		return false;
 	p = bpf_map_lookup_elem(&processes, &tgid);
@@ -586,6 +605,11 @@ static __always_inline bool find_who(struct who *who, __u32 kind)
 	who->vm = vm->id;
 	who->vcpu = UT_NO_VCPU;
 	return true;
+}
+
+static __always_inline bool find_who(struct who *who, __u32 kind)
+{
+	return who_is(who, this_vcpu(), kind);
 }
 
 static __noinline int note_change(__u64 kvm)
@@ -633,6 +657,16 @@ static __always_inline void check_state(struct vcpu *c, struct kvm_vcpu *vcpu)
 	submit(r);
 }
 
+/*
+ * In the middle of an exit: only the guest itself can have changed them since it was entered, and
+ * there are hooks on that.
+ */
+static __always_inline void know_state(struct vcpu *c, struct kvm_vcpu *vcpu)
+{
+	if (!c->state_known)
+		check_state(c, vcpu);
+}
+
 /* One that is lost is made up for by the next check_state(). */
 static __always_inline void put_cr(struct vcpu *c, __u64 value, __u64 reg)
 {
@@ -652,7 +686,7 @@ int BPF_PROG(set_cr0, struct kvm_vcpu *vcpu, unsigned long value)
 
 	if (!c)
 		return 0;
-	check_state(c, vcpu);
+	know_state(c, vcpu);
 	c->cr0 = value;
 	put_cr(c, value, 0);
 	return 0;
@@ -665,7 +699,7 @@ int BPF_PROG(set_cr3, struct kvm_vcpu *vcpu, unsigned long value)
 
 	if (!c)
 		return 0;
-	check_state(c, vcpu);
+	know_state(c, vcpu);
 	c->cr3 = value & ~UT_CR3_NOFLUSH;
 	put_cr(c, value, 3);
 	return 0;
@@ -678,7 +712,7 @@ int BPF_PROG(set_cr4, struct kvm_vcpu *vcpu, unsigned long value)
 
 	if (!c)
 		return 0;
-	check_state(c, vcpu);
+	know_state(c, vcpu);
 	c->cr4 = value;
 	put_cr(c, value, 4);
 	return 0;
@@ -791,23 +825,11 @@ static __noinline bool find_slot(struct slot *s, __u64 gfn)
 	return false;
 }
 
-/*
- * Where the VM's process has a guest frame mapped; 0 if nowhere. @c: a vCPU of the VM, which
- * remembers the slot, or NULL. Every change of slots makes another set or another generation.
- */
-static __always_inline __u64 find_frame(struct vcpu *c, __u64 kvm, __u64 gfn, __u32 smm)
+/* What find_frame() says, in this set of slots. Every change of slots makes another set or another generation. */
+static __always_inline __u64 find_frame_in(struct vcpu *c, __u64 set, __u64 generation, __u64 gfn)
 {
-	__u64 where = kvm + bpf_core_field_offset(struct kvm, memslots);
-	struct kvm_memslots *slots;
-	struct slot s = {};
+	struct slot s = { .set = set, .generation = generation };
 
-	/* The second address space is for system management mode, if the kernel has one. */
-	if (smm && bpf_core_field_size(struct kvm, memslots) > sizeof(void *))
-		where += sizeof(void *);
-	if (bpf_probe_read_kernel(&slots, sizeof(slots), (void *)where))
-		return 0;
-	s.set = (__u64)slots;
-	s.generation = BPF_CORE_READ(slots, generation);
 	if (c && c->slot.set == s.set && c->slot.generation == s.generation &&
 	    gfn - c->slot.base < c->slot.pages)
 		return c->slot.addr + ((gfn - c->slot.base) << PAGE_SHIFT);
@@ -816,6 +838,23 @@ static __always_inline __u64 find_frame(struct vcpu *c, __u64 kvm, __u64 gfn, __
 	if (c)
 		c->slot = s;
 	return s.addr + ((gfn - s.base) << PAGE_SHIFT);
+}
+
+/*
+ * Where the VM's process has a guest frame mapped; 0 if nowhere. @c: a vCPU of the VM, which
+ * remembers the slot, or NULL.
+ */
+static __always_inline __u64 find_frame(struct vcpu *c, __u64 kvm, __u64 gfn, __u32 smm)
+{
+	__u64 where = kvm + bpf_core_field_offset(struct kvm, memslots);
+	struct kvm_memslots *slots;
+
+	/* The second address space is for system management mode, if the kernel has one. */
+	if (smm && bpf_core_field_size(struct kvm, memslots) > sizeof(void *))
+		where += sizeof(void *);
+	if (bpf_probe_read_kernel(&slots, sizeof(slots), (void *)where))
+		return 0;
+	return find_frame_in(c, (__u64)slots, BPF_CORE_READ(slots, generation), gfn);
 }
 
 /* ---- faults ---- */
@@ -836,8 +875,12 @@ static __always_inline __u8 outcome_of(const struct fault *f)
 	return UT_OUT_UNKNOWN;
 }
 
-/* Not at the fault's beginning: the record follows what the host did to pages because of it. */
-static __noinline int finish_fault(struct vcpu *c)
+/*
+ * Not at the fault's beginning: the record follows what the host did to pages because of it. A hook
+ * at its end would cost more than all that is done here, so it is told before whatever comes next in
+ * its vCPU: what the emulation does, a resync, another root, or the guest. @now: time, 0 if unknown
+ */
+static __noinline int finish_fault(struct vcpu *c, __u64 now)
 {
 	struct rec_fault *r;
 	struct fault *f;
@@ -847,7 +890,7 @@ static __noinline int finish_fault(struct vcpu *c)
 	f = &c->fault;
 	f->active = false;
 	f->walking = false;
-	r = RESERVE(struct rec_fault, UT_FAULT, c->vm, c->id);
+	r = RESERVE_AT(now ? now : bpf_ktime_get_ns(), struct rec_fault, UT_FAULT, c->vm, c->id);
 	if (!r)
 		return 0;
 	r->head.flags = c->state_known ? REC_STATE_KNOWN : 0;
@@ -864,43 +907,50 @@ static __noinline int finish_fault(struct vcpu *c)
 	return 0;
 }
 
+static __always_inline void end_fault(struct vcpu *c)
+{
+	if (c->fault.active)
+		finish_fault(c, 0);
+}
+
 static __always_inline void begin_fault(struct vcpu *c, struct kvm_vcpu *vcpu, __u64 gva,
 					__u64 error)
 {
-	finish_fault(c);
-	check_state(c, vcpu);
-	__builtin_memset(&c->fault, 0, sizeof(c->fault));
-	c->fault.begin = bpf_ktime_get_ns();
+	const __u32 kept = offsetof(struct fault, active);
+
+	end_fault(c);
+	know_state(c, vcpu);
+	__builtin_memset((void *)&c->fault + kept, 0, sizeof(c->fault) - kept);
+	/* What other vCPUs change from the exit on may come before or after its walk. */
+	c->fault.begin = c->exit_ns ? c->exit_ns : bpf_ktime_get_ns();
 	c->fault.gva = gva;
 	c->fault.error = error;
 	c->fault.active = true;
 }
 
-SEC("?fentry/kvm_mmu_page_fault")
-int BPF_PROG(page_fault, struct kvm_vcpu *vcpu, __u64 gva, __u64 error)
+static __always_inline int see_fault(struct kvm_vcpu *vcpu, __u64 gva, __u64 error)
 {
 	struct vcpu *c = enter(vcpu);
 
-	if (c)
-		begin_fault(c, vcpu, gva, error);
+	if (!c)
+		return 0;
+	begin_fault(c, vcpu, gva, error);
+	if (exit_fault >= 0 && c->exit_state == EXIT_UNREAD)
+		c->exit_state = EXIT_FAULT;
 	return 0;
 }
 
-SEC("?fexit/kvm_mmu_page_fault")
-int BPF_PROG(page_fault_done, struct kvm_vcpu *vcpu)
-{
-	return finish_fault(this_vcpu());
-}
-
-/* Where functions cannot be hooked. The fault then ends with the next exit or entry. */
 SEC("?tp_btf/kvm_page_fault")
 int BPF_PROG(page_fault_tp, struct kvm_vcpu *vcpu, __u64 gva, __u64 error)
 {
-	struct vcpu *c = vcpu ? enter(vcpu) : NULL;
+	return vcpu ? see_fault(vcpu, gva, error) : 0;
+}
 
-	if (c)
-		begin_fault(c, vcpu, gva, error);
-	return 0;
+/* Where the tracepoint has no vCPU. */
+SEC("?fentry/kvm_mmu_page_fault")
+int BPF_PROG(page_fault, struct kvm_vcpu *vcpu, __u64 gva, __u64 error)
+{
+	return see_fault(vcpu, gva, error);
 }
 
 /*
@@ -955,13 +1005,13 @@ static __always_inline bool is_walk_of(struct vcpu *c, __u64 gva, __u32 access)
  * The entry that a walk stopped at is not kept, only where it is: left alone unless both ways agree,
  * and unless it is still present or not as the walk's error says. Another vCPU may have changed it.
  */
-static __always_inline bool read_entry(struct vcpu *c, __u64 gpa, void *const *where, __u16 error,
-				       void *to, __u32 size)
+static __always_inline bool read_entry(struct vcpu *c, struct kvm_vcpu *vcpu, __u64 gpa,
+				       void *entry, __u16 error, void *to, __u32 size)
 {
-	__u64 addr = find_frame(c, c->kvm, gpa >> PAGE_SHIFT, 0);
-	void *entry;
+	struct kvm_memslots *slots = vcpu->kvm->memslots[0];
+	__u64 addr = find_frame_in(c, (__u64)slots, slots->generation, gpa >> PAGE_SHIFT);
 
-	if (!addr || bpf_probe_read_kernel(&entry, sizeof(entry), where))
+	if (!addr)
 		return false;
 	addr |= gpa & (TABLE_BYTES - 1);
 	return addr == (__u64)entry && !bpf_probe_read_user(to, size, entry) &&
@@ -991,15 +1041,20 @@ static __noinline int take_back_ad(struct fault *f, const __u64 *gpa)
 	return 0;
 }
 
-static __always_inline void end_walk(struct vcpu *c, const __u64 *gpa, int bottom)
-{
-	struct fault *f = &c->fault;
+/* Those few that set such a bit. */
+#define TAKE_BACK_AD(f, walker, levels)                                                            \
+	do {                                                                                       \
+		__u64 _gpa[8] = {};                                                                \
+		for (int _i = 0; _i < (levels); _i++)                                              \
+			_gpa[_i] = (walker)->pte_gpa[_i];                                          \
+		take_back_ad(f, _gpa);                                                             \
+	} while (0)
 
+static __always_inline void end_walk(struct fault *f, int bottom)
+{
 	f->bottom = bottom;
 	if (f->bottom > f->top)
 		f->top = f->bottom = 0;
-	if (f->n_ad)
-		take_back_ad(f, gpa);
 }
 
 SEC("?fexit/paging64_walk_addr_generic")
@@ -1007,19 +1062,18 @@ int BPF_PROG(walk64, struct guest_walker64 *walker, struct kvm_vcpu *vcpu, struc
 	     __u64 gva, __u64 access, int found)
 {
 	struct vcpu *c = this_vcpu();
-	int level = walker->level;
-	__u64 gpa[8] = {};
+	__u64 gpa = 0, entry = 0;
 	struct fault *f;
+	int level;
 
 	if (!is_walk_of(c, gva, access))
 		return 0;
 	f = &c->fault;
 	f->walked = true;
 	f->reflected = !found;
-	for (int i = 0; i < UT_MAX_LEVELS; i++) {
+	for (int i = 0; i < UT_MAX_LEVELS; i++)
 		f->walk[i] = walker->ptes[i];
-		gpa[i] = walker->pte_gpa[i];
-	}
+	level = walker->level;
 	f->top = walker->max_level;
 	if (!(vcpu->arch.efer & UT_EFER_LMA)) {
 		/* The top level of PAE paging is kept in registers. */
@@ -1031,11 +1085,20 @@ int BPF_PROG(walk64, struct guest_walker64 *walker, struct kvm_vcpu *vcpu, struc
 		f->top = 0;
 		return 0;
 	}
-	if (!found && (f->top != PAE_LEVELS || level < PAE_LEVELS) &&
-	    !read_entry(c, gpa[(level - 1) & 7], (void **)&walker->ptep_user[0] + (level - 1),
-			walker->fault.error_code, &f->walk[(level - 1) & 7], sizeof(__u64)))
-		level++;
-	end_walk(c, gpa, level);
+	if (!found && (f->top != PAE_LEVELS || level < PAE_LEVELS)) {
+		for (int i = 0; i < UT_MAX_LEVELS; i++) {
+			if (i + 1 != level)
+				continue;
+			gpa = walker->pte_gpa[i];
+			entry = (__u64)walker->ptep_user[i];
+		}
+		if (!read_entry(c, vcpu, gpa, (void *)entry, walker->fault.error_code,
+				&f->walk[(level - 1) & 7], sizeof(__u64)))
+			level++;
+	}
+	end_walk(f, level);
+	if (f->n_ad)
+		TAKE_BACK_AD(f, walker, UT_MAX_LEVELS);
 	return 0;
 }
 
@@ -1045,7 +1108,7 @@ int BPF_PROG(walk32, struct guest_walker32 *walker, struct kvm_vcpu *vcpu, struc
 {
 	struct vcpu *c = this_vcpu();
 	int level = walker->level;
-	__u64 gpa[8] = {};
+	__u64 gpa, entry;
 	struct fault *f;
 	__u32 last;
 
@@ -1056,18 +1119,19 @@ int BPF_PROG(walk32, struct guest_walker32 *walker, struct kvm_vcpu *vcpu, struc
 	f->reflected = !found;
 	f->walk[0] = walker->ptes[0];
 	f->walk[1] = walker->ptes[1];
-	gpa[0] = walker->pte_gpa[0];
-	gpa[1] = walker->pte_gpa[1];
 	f->top = 2;
 	if (!found) {
-		if (read_entry(c, gpa[(level - 1) & 1],
-			       (void **)&walker->ptep_user[0] + (level - 1),
-			       walker->fault.error_code, &last, sizeof(last)))
+		gpa = level == 1 ? walker->pte_gpa[0] : walker->pte_gpa[1];
+		entry = (__u64)(level == 1 ? walker->ptep_user[0] : walker->ptep_user[1]);
+		if (read_entry(c, vcpu, gpa, (void *)entry, walker->fault.error_code, &last,
+			       sizeof(last)))
 			f->walk[(level - 1) & 1] = last;
 		else
 			level++;
 	}
-	end_walk(c, gpa, level);
+	end_walk(f, level);
+	if (f->n_ad)
+		TAKE_BACK_AD(f, walker, 2);
 	return 0;
 }
 
@@ -1086,8 +1150,12 @@ int BPF_PROG(spte_requested, struct kvm_page_fault *fault)
 {
 	struct vcpu *c = this_vcpu();
 
-	if (c && c->fault.active && fault)
-		c->fault.goal = fault->goal_level;
+	if (!c || !c->fault.active || !fault)
+		return 0;
+	/* What was fetched from disk meanwhile is mapped outside of any fault. */
+	if (bpf_core_field_exists(fault->prefetch) && fault->prefetch)
+		return 0;
+	c->fault.goal = fault->goal_level;
 	return 0;
 }
 
@@ -1135,7 +1203,7 @@ int BPF_PROG(emulate_insn)
 
 	if (c && c->fault.active) {
 		c->fault.emulated = true;
-		finish_fault(c);
+		finish_fault(c, 0);
 	}
 	return 0;
 }
@@ -1152,7 +1220,7 @@ static __always_inline int table_write(struct kvm_vcpu *vcpu, __u64 gpa, const v
 	if (!c || bytes <= 0)
 		return 0;
 	c->fault.emulated = true;
-	finish_fault(c);
+	end_fault(c);
 	/* Before the first table is shadowed, KVM looks no further either. */
 	if (bpf_core_field_exists(vcpu->kvm->arch.indirect_shadow_pages) &&
 	    !vcpu->kvm->arch.indirect_shadow_pages)
@@ -1209,7 +1277,7 @@ static __always_inline int set_bit(__u64 gfn, __u32 index, __u32 size, __u64 dir
 
 	if (c)
 		note_ad(c, (gfn << PAGE_SHIFT) + index * size, dirty);
-	if (find_who(&who, UT_AD))
+	if (who_is(&who, c, UT_AD))
 		put_value(UT_AD, who.vm, who.vcpu, gfn, index | size << 16 | dirty << 24);
 	return 0;
 }
@@ -1337,7 +1405,7 @@ int BPF_PROG(sync_page, struct kvm_mmu_page *sp)
 	 */
 	if (!c && has_several_vms())
 		return 0;
-	if (!sp || !find_who(&who, UT_HOST_SYNC))
+	if (!sp || !who_is(&who, c, UT_HOST_SYNC))
 		return 0;
 	changes(who.kvm);
 	if (c && c->resync_ns)
@@ -1404,6 +1472,7 @@ int BPF_PROG(sync_roots, struct kvm_vcpu *vcpu)
 	struct vcpu *c = enter(vcpu);
 
 	if (c) {
+		end_fault(c);
 		c->resync_ns = bpf_ktime_get_ns();
 		c->resync_pages = 0;
 	}
@@ -1432,25 +1501,38 @@ int BPF_PROG(mmu_load, struct kvm_vcpu *vcpu)
 {
 	struct vcpu *c = enter(vcpu);
 
-	if (c)
+	if (c) {
+		end_fault(c);
 		check_state(c, vcpu);
+	}
 	return 0;
 }
 
-/* The reason is not among the arguments; it is taken from where the formatted record has it from. */
+/* It is not among the arguments, but where the formatted record has it from, too. */
+static __always_inline void read_reason(struct vcpu *c, struct kvm_vcpu *vcpu)
+{
+	void *from = vcpu;
+
+	if (exit_pointer >= 0)
+		bpf_probe_read_kernel(&from, sizeof(from), from + exit_pointer);
+	bpf_probe_read_kernel(&c->exit_reason, sizeof(c->exit_reason), from + exit_offset);
+}
+
+/* The reason is left until the guest is entered again: most exits are page faults, which say so. */
 SEC("?tp_btf/kvm_exit")
 int BPF_PROG(vm_exit_direct, struct kvm_vcpu *vcpu, __u32 isa)
 {
 	struct vcpu *c = vcpu ? this_vcpu() : NULL;
-	void *from = vcpu;
 
 	if (!c)
 		return 0;
 	c->exit_ns = bpf_ktime_get_ns();
 	c->exit_isa = isa;
-	if (exit_pointer >= 0)
-		bpf_probe_read_kernel(&from, sizeof(from), from + exit_pointer);
-	bpf_probe_read_kernel(&c->exit_reason, sizeof(c->exit_reason), from + exit_offset);
+	c->exit_state = EXIT_UNREAD;
+	if (!exit_stays) {
+		read_reason(c, vcpu);
+		c->exit_state = EXIT_TOLD;
+	}
 	return 0;
 }
 
@@ -1465,6 +1547,7 @@ int vm_exit(struct trace_event_raw_kvm_exit *ctx)
 	c->exit_ns = bpf_ktime_get_ns();
 	c->exit_reason = ctx->exit_reason;
 	c->exit_isa = ctx->isa;
+	c->exit_state = EXIT_TOLD;
 	return 0;
 }
 
@@ -1478,6 +1561,7 @@ int BPF_PROG(vm_exit_tp, struct kvm_vcpu *vcpu, __u32 isa)
 	c->exit_ns = bpf_ktime_get_ns();
 	c->exit_reason = ~0u;
 	c->exit_isa = isa;
+	c->exit_state = EXIT_TOLD;
 	return 0;
 }
 
@@ -1500,7 +1584,7 @@ static __always_inline struct exit_sum *near_exit(struct vcpu *c, const struct e
 		       : NULL;
 }
 
-static __always_inline void count_exit(struct vcpu *c)
+static __always_inline void count_exit(struct vcpu *c, __u64 now)
 {
 	struct exit_key key = {
 		.vm = c->vm,
@@ -1513,7 +1597,7 @@ static __always_inline void count_exit(struct vcpu *c)
 	/* Its counters were told: what follows is not in them. */
 	if (!c->exit_ns || c->told == PHASE_ENDING)
 		return;
-	first.ns = bpf_ktime_get_ns() - c->exit_ns;
+	first.ns = now - c->exit_ns;
 	c->exit_ns = 0;
 	sum = near_exit(c, &key);
 	if (!sum)
@@ -1611,17 +1695,32 @@ static __noinline int tell_counters(struct vcpu *c, struct kvm_vcpu *vcpu)
 	return 0;
 }
 
+/*
+ * During a page fault registers change by hooked functions or not at all. If the VM's process set
+ * them after it, so that the guest is translated otherwise, mmu_load() has told that.
+ */
 SEC("?tp_btf/kvm_entry")
 int BPF_PROG(vm_entry, struct kvm_vcpu *vcpu)
 {
 	struct vcpu *c = vcpu ? enter(vcpu) : NULL;
+	__u64 now;
 
 	if (!c)
 		return 0;
-	finish_fault(c);
+	now = bpf_ktime_get_ns();
+	if (c->fault.active)
+		finish_fault(c, now);
 	c->invpcid = false;
-	check_state(c, vcpu);
-	count_exit(c);
+	if (c->exit_state == EXIT_FAULT) {
+		c->exit_reason = exit_fault;
+		know_state(c, vcpu);
+	} else {
+		if (c->exit_state == EXIT_UNREAD)
+			read_reason(c, vcpu);
+		check_state(c, vcpu);
+	}
+	c->exit_state = EXIT_TOLD;
+	count_exit(c, now);
 	if (c->told < phase)
 		tell_counters(c, vcpu);
 	return 0;
@@ -1670,10 +1769,14 @@ int BPF_PROG(destroy_vcpu, struct kvm_vcpu *vcpu)
 
 	if (!vm)
 		return 0;
+	c = find_vcpu(tid);
+	if (c && c->vcpu != (__u64)vcpu)
+		c = NULL;
+	if (c)
+		end_fault(c);
 	put_vcpu_stats(vcpu, vm->id, vcpu->vcpu_id, REC_FINAL);
 	put_value(UT_VM_GONE, vm->id, vcpu->vcpu_id, 0, 0);
-	c = find_vcpu(tid);
-	if (c && c->vcpu == (__u64)vcpu)
+	if (c)
 		forget_vcpu(c, tid);
 	return 0;
 }
@@ -1824,7 +1927,7 @@ static __always_inline bool put_running_direct(struct page_copy *p, struct kvm *
 		reader.full = true;
 		return false;
 	}
-	init_head(&r->head, REC_RUNNING_PAGE, vm->id, UT_NO_VCPU);
+	init_head(&r->head, 0, REC_RUNNING_PAGE, vm->id, UT_NO_VCPU);
 	return put_running(r, p, kvm, vm);
 }
 
@@ -1842,7 +1945,7 @@ static __always_inline bool put_running_table(struct pass *pass, struct page_cop
 		reader.full = true;
 		return false;
 	}
-	init_head(&r->page.head, REC_RUNNING_PAGE, vm->id, UT_NO_VCPU);
+	init_head(&r->page.head, 0, REC_RUNNING_PAGE, vm->id, UT_NO_VCPU);
 	p->flags |= REC_PAGE_READ;
 	/* Zeroes the words if it fails. */
 	if (!p->addr ||
@@ -2006,8 +2109,10 @@ static __always_inline void read_vcpu(struct kvm_vcpu *vcpu, struct vm *vm, __u3
 
 	if (phase == PHASE_ENDING) {
 		/* One that has not entered its guest since it was asked, so it is idle. */
-		if (c && c->vcpu == (__u64)vcpu && c->told < PHASE_ENDING &&
-		    put_vcpu_stats(vcpu, vm->id, id, REC_FINAL))
+		if (!c || c->vcpu != (__u64)vcpu || c->told >= PHASE_ENDING)
+			return;
+		end_fault(c);
+		if (put_vcpu_stats(vcpu, vm->id, id, REC_FINAL))
 			c->told = PHASE_ENDING;
 		return;
 	}
