@@ -8,17 +8,13 @@
 #include <stdio.h>
 
 #include "plots/charts.h"
+#include "plots/csv.h"
 
 #define PL_LABEL_CHARS 34 /* what fits beside a bar */
 
 #define for_each_shown(r, trace, m)                                                                \
 	for (size_t m = 0; (m) < (r)->n_models; (m)++)                                             \
 		if (pl_shown(r, trace, m))
-
-/**
- * pl_csv_label() - a label, not too long for a chart and without commas
- */
-void pl_csv_label(FILE *out, const char *text);
 
 /**
  * pl_csv_heading() - one more heading of a line: a label and what the column holds

@@ -836,7 +836,7 @@ static int read_bins(struct reader *rd, const struct node *up, const struct pl_r
 		     struct pl_measured *m)
 {
 	struct node n = { up, "timeline_ns", 0, json_object_get(up->json, "timeline_ns") };
-	size_t bins;
+	size_t bins = 0;
 
 	if (!n.json)
 		return 0;
