@@ -123,7 +123,7 @@ for line in "time +total +MAD +above null +events/s +95 % interval" \
 	"kvm +9756( +[0-9.]+ [num]?s){6}" \
 	"cost of +a resync +a table +an entry +a change +in vain +tables in +floor +times it" \
 	"ideal +[0-9.]+ [num]?s( +-){7} " \
-	"reading a table of 4 KiB takes at least: [0-9.]+ ns from L1"; do
+	"reading a table of 4 KiB takes at least: [0-9.]+ [nu]s from L1"; do
 	holds "times: the table says '${line:0:20}'" grep -Eq "^$line" times.txt
 done
 holds "times: the processor's counters, or why not" grep -Eq \
