@@ -213,11 +213,9 @@ static const struct pl_chart_kind kinds[] = {
 			"Synthetic traces, each panel with one thing varied: measured time in "
 			"resyncs "
 			"(emulated writes included, exits not) for each CR3 write, the median of "
-			"the "
-			"passes, and the 95 % interval of that median. Both scales are "
-			"logarithmic; "
-			"the dotted line is growth in proportion. Designs that take no such time "
-			"are not shown.",
+			"the passes, and the 95 % interval of that median. Scales are "
+			"logarithmic where they span much; the dotted line is growth in "
+			"proportion. Designs that take no such time are not shown.",
 		.overview = true,
 		.place = PL_SIDE_BY_SIDE,
 		.growth = true,

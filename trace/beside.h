@@ -14,7 +14,8 @@
  * @ctx: for @write
  * @err: set on failure, by @write where that fails
  *
- * Nobody ever sees half of the file, and after a failure there is none. Return: 0 or -1.
+ * Nobody ever sees half of the file, and after a failure there is none; nor after SIGINT, SIGTERM or
+ * SIGHUP, unless the program handles these itself. Return: 0 or -1.
  */
 int ut_write_beside(const char *out, int (*write)(void *ctx, int fd), void *ctx,
 		    struct ut_error *err);

@@ -112,5 +112,9 @@ fails "not over a file" 1 "^unsync: there: is there already" unsync gen -o there
 passes "over a file, with -f" unsync gen -f -o there
 rm -f there
 fails "no folder" 1 "^unsync: nowhere/x: cannot create" unsync gen -o nowhere/x
+# It would take minutes, but is told to stop.
+holds "stopped" test "$(timeout -k 20 1 "$unsync_binary" gen -q --rounds 1000000 --tables 100 -o stopped \
+	>/dev/null 2>&1; echo $?)" = 124
+holds "nothing is left" sh -c '! ls -A | grep -q "^stopped"'
 fails "full disk" 1 "." sh -c 'unsync gen -o - >/dev/full'
 holds "no half of a file stays" sh -c '! ls -A | grep -q "^x"'
