@@ -241,6 +241,7 @@ static int put_picture(struct writer *w, const struct pl_chart *chart, const cha
 		path = NULL;
 	if (asprintf(&prefix, "%s-%s-", narrow ? "n" : "w", chart->name) < 0)
 		prefix = NULL;
+	w->palette.font_px = narrow ? 12 : 15;
 	fprintf(w->out, "<div class=\"%s\"", narrow ? "narrow" : "wide");
 	put_panels(w, chart, narrow);
 	fputc('>', w->out);
@@ -485,7 +486,7 @@ static void make_palette(struct writer *w)
 
 	for (size_t m = 0; m < r->n_models; m++)
 		w->rgb[m] = (unsigned int)strtoul(pl_colour(r, m) + 1, NULL, 16);
-	w->palette = (struct pl_svg_palette){ w->rgb, r->n_models };
+	w->palette = (struct pl_svg_palette){ .rgb = w->rgb, .n = r->n_models };
 }
 
 static int put_page(struct writer *w)

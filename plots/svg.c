@@ -278,17 +278,49 @@ static bool inherited(const XML_Char **attr)
 	       !strcmp(attribute(attr, "color"), "black");
 }
 
-/* What would be so without being said. */
+/* Groups that hold a text: page.css says what is so of most of them. */
+static bool holds_text(const XML_Char **attr)
+{
+	return *attribute(attr, "font-size") && *attribute(attr, "transform") &&
+	       !strcmp(attribute(attr, "stroke"), "none");
+}
+
+static bool usual_for_text(const struct writer *w, const char *name, const char *value)
+{
+	return (!strcmp(name, "stroke") && !strcmp(value, "none")) ||
+	       (!strcmp(name, "fill") && !strcmp(value, "black")) ||
+	       (!strcmp(name, "font-size") && strtod(value, NULL) == w->palette->font_px);
+}
+
+/* What would be so without being said, here or in page.css. */
 static bool by_default(const char *name, const char *value)
 {
-	static const char *const never[] = { "font-family", "xmlns", "xmlns:xlink", "width",
-					     "height",	    "class", NULL };
+	static const char *const never[] = { "font-family", "xmlns", "xmlns:xlink",	"width",
+					     "height",	    "class", "shape-rendering", NULL };
 
 	return (!strcmp(name, "stroke-linecap") && !strcmp(value, "butt")) ||
 	       (!strcmp(name, "stroke-linejoin") && !strcmp(value, "miter")) ||
 	       (!strcmp(name, "stroke-width") && !strcmp(value, "1.00")) ||
 	       (!strcmp(name, "text-anchor") && !strcmp(value, "start")) ||
 	       (!strcmp(name, "id") && !strncmp(value, "gnuplot_", 8)) || one_of(name, never);
+}
+
+/* "translate(12.50,7.00)", rounded; turns and scales as they are */
+static void put_transform(FILE *out, const char *value)
+{
+	double x, y;
+	int end = 0;
+
+	if (sscanf(value, "translate(%lf,%lf)%n", &x, &y, &end) < 2 || !end) {
+		pl_html(out, value);
+		return;
+	}
+	fputs("translate(", out);
+	put_number(out, x);
+	fputc(' ', out);
+	put_number(out, y);
+	fputc(')', out);
+	pl_html(out, value + end);
 }
 
 static void put_reference(struct writer *w, const char *value, const char *begin)
@@ -314,6 +346,8 @@ static void put_value(struct writer *w, const char *name, const char *value)
 		put_reference(w, value, "#");
 	else if (!strcmp(name, "d") || !strcmp(name, "points"))
 		put_path(w->out, value, name[0] == 'p');
+	else if (!strcmp(name, "transform"))
+		put_transform(w->out, value);
 	else if (one_of(name, colours))
 		put_colour(w, value);
 	else if (one_of(name, numbers) && value[strspn(value, "0123456789.,- ")] == '\0')
@@ -345,6 +379,7 @@ static bool said(const char *element, const XML_Char **attr, bool same)
 static bool put_start(struct writer *w, const char *name, const XML_Char **attr)
 {
 	bool same = !strcmp(name, "g") && inherited(attr), any = false;
+	bool text = !strcmp(name, "g") && holds_text(attr);
 
 	fprintf(w->out, "<%s", written_as(name));
 	if (w->depth == 0) {
@@ -353,7 +388,7 @@ static bool put_start(struct writer *w, const char *name, const XML_Char **attr)
 		fputs("\" " INHERITED, w->out);
 	}
 	for (; *attr; attr += 2) {
-		if (!said(name, attr, same))
+		if (!said(name, attr, same) || (text && usual_for_text(w, attr[0], attr[1])))
 			continue;
 		fprintf(w->out, " %s=\"", strcmp(attr[0], "points") ? attr[0] : "d");
 		put_value(w, attr[0], attr[1]);

@@ -9,10 +9,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Colours that the page has a name for: rgb[i] becomes var(--mI). Greys become var(--fg) and the like. */
+/* What the page has a name for. Greys become var(--fg) and the like. */
 struct pl_svg_palette {
-	const unsigned int *rgb; /* 0xrrggbb */
+	const unsigned int *rgb; /* 0xrrggbb: rgb[i] becomes var(--mI) */
 	size_t n;
+	double font_px; /* of ordinary text, in the picture's own pixels: page.css has it */
 };
 
 /**

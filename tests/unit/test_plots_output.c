@@ -447,7 +447,7 @@ static void native_page(void **state)
 static char *inlined(const char *svg)
 {
 	static const unsigned int rgb[] = { 0x0072b2, 0x000000 };
-	static const struct pl_svg_palette palette = { rgb, 2 };
+	static const struct pl_svg_palette palette = { rgb, 2, 15 };
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -511,6 +511,13 @@ static void svg_in_page(void **state)
 		"<g stroke-width=\"2.5\"><a></a></g>");
 	expect_svg("<g fill='none' color='red' stroke='currentColor'><a/></g>",
 		   "<g fill=\"none\" color=\"red\" stroke=\"currentColor\"><a></a></g>");
+	expect_svg("<g transform=\"translate(1.25,2.00)\" stroke=\"none\" fill=\"black\" "
+		   "font-size=\"15.00\" text-anchor=\"end\"><text>x</text></g>",
+		   "<g transform=\"translate(1.3 2)\" text-anchor=\"end\"><text>x</text></g>");
+	expect_svg("<g transform=\"translate(1.25,2.00) rotate(-30.00)\" stroke=\"none\" "
+		   "fill=\"rgb(51,51,51)\" font-size=\"12.00\"><text>x</text></g>",
+		   "<g transform=\"translate(1.3 2) rotate(-30.00)\" fill=\"var(--fg)\" "
+		   "font-size=\"12\"><text>x</text></g>");
 	expect_svg("<rect x='0' y='0' width='9' height='9' fill='#ffffff'/><rect x='1' width='2'/>",
 		   "<rect x=\"1\" width=\"2\"></rect>");
 }
