@@ -148,11 +148,13 @@ static const char *known(const char *text)
 	return text ? text : "not told";
 }
 
+static const char tool[] = "unsync " UNSYNC_VERSION;
+
 static int write_document(const struct request *rq, struct inputs *in, FILE *out)
 {
 	const struct ut_header *h = in->reader ? ut_reader_header(in->reader) : NULL;
 	const char *about[] = { "tool",
-				"unsync " UNSYNC_VERSION,
+				tool,
 				h ? "trace" : "replay",
 				h ? rq->file : rq->replay,
 				h ? "mode" : NULL,
@@ -346,8 +348,6 @@ static int check_request(struct request *rq, int argc, char **argv)
 	if (rq->file && rq->replay && !strcmp(rq->file, "-"))
 		return cli_usage("export", "--replay needs the trace as a file, to see that it is "
 					   "the one");
-	if (!rq->output)
-		return cli_usage("export", "where to? give -o OUT.json");
 	if (rq->range.to < rq->range.from)
 		return cli_usage("export", "--to is before --from");
 	return EXIT_OK;
@@ -376,5 +376,9 @@ int cli_export(int argc, char **argv)
 			return ret;
 	}
 	ret = check_request(&rq, argc, argv);
-	return ret ? ret : run(&rq);
+	if (ret)
+		return ret;
+	if (!rq.output)
+		return cli_usage("export", "where to? give -o OUT.json");
+	return run(&rq);
 }
