@@ -49,11 +49,15 @@ exits=$(jq '.runs[] | select(.trace == "tables-4" and .model == "sync-on-write")
 	counted.json)
 holds "for each CR3 write: $exits / 8" line $charts/growth-writes.csv \
 	"^tables,4,[0-9],sync-on-write,$((exits / 8)),8,$exits,"
-median=$(jq '.runs[] | select(.trace == "tables-1" and .model == "kvm").measured.resync_total |
-	.median, .ci95[0], .ci95[1]' growth.json | awk '{ printf "%.4g ", $1 / 8000 }')
-shown=$(awk -F , '$1 == "tables" && $2 == 1 && $4 == "kvm" { printf "%.4g %.4g %.4g ", $5, $6, $7 }' \
-	$charts/growth-resync.csv)
-holds "times are those of the replay: $median" test "$shown" = "$median"
+times=$(jq -r '.runs[] | select(.trace == "tables-1" and .model == "kvm").measured.resync_total |
+	"\(.median) \(.ci95[0]) \(.ci95[1])"' growth.json)
+holds "times are those of the replay: $times ns in 8 rounds" awk -F , -v times="$times" '
+	$1 == "tables" && $2 == 1 && $4 == "kvm" {
+		split(times, want, " ")
+		for (i = 1; i <= 3; i++)
+			good += ($(i + 4) * 8000 - want[i]) ^ 2 <= (1e-4 * want[i]) ^ 2
+	}
+	END { exit good != 3 }' $charts/growth-resync.csv
 holds "no other chart has them" sh -c '! ls "$1" | grep -qE "tables-|changed-|again"' sh $charts
 holds "nor the comparison" sh -c '! grep -qE "tables-|changed-|again" "$1"' sh $charts/exits-overview.csv
 holds "the recorded one is there" grep -q '^exact,' $charts/exits-overview.csv
