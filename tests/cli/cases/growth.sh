@@ -6,11 +6,11 @@ points=()
 for n in 1 2 4; do
 	unsync gen --rounds 8 --tables $n -o tables-$n.utrace
 	unsync gen --rounds 8 --tables 2 --changed $((n * 3)) -o changed-$n.utrace
-	points+=(tables-$n.utrace changed-$n.utrace)
+	points+=("tables-$n.utrace" "changed-$n.utrace")
 done
 unsync gen --rounds 8 --tables 2 --seed 7 -o seed.utrace
 unsync gen --rounds 8 --tables 2 -o again.utrace
-designs=(--model kvm,sync-on-write,null,virtual-tlb)
+designs=(--model "kvm,sync-on-write,null,virtual-tlb")
 unsync replay -q --passes 6 "${designs[@]}" "${points[@]}" -o growth.json 2>/dev/null
 unsync replay -q --passes 2 "${designs[@]}" exact.utrace again.utrace -o exact.json 2>/dev/null
 unsync replay -q --no-measure "${designs[@]}" "${points[@]}" -o counted.json 2>/dev/null
