@@ -332,6 +332,24 @@ static void put_reference(struct writer *w, const char *value, const char *begin
 	pl_html(w->out, value + len);
 }
 
+/* "fill:none; stroke:rgb(85,85,85)": what hatching is made of */
+static void put_style(struct writer *w, const char *value)
+{
+	while (*value) {
+		size_t name = strcspn(value, ":;"), end = strcspn(value, ";");
+		char one[64];
+
+		if (name < end && end - name - 1 < sizeof(one)) {
+			pl_html_part(w->out, value, name + 1);
+			snprintf(one, sizeof(one), "%.*s", (int)(end - name - 1), value + name + 1);
+			put_colour(w, one);
+			fputc(';', w->out);
+		}
+		value += end;
+		value += strspn(value, "; ");
+	}
+}
+
 static void put_value(struct writer *w, const char *name, const char *value)
 {
 	static const char *const colours[] = { "fill", "stroke", "color", NULL };
@@ -346,6 +364,8 @@ static void put_value(struct writer *w, const char *name, const char *value)
 		put_reference(w, value, "#");
 	else if (!strcmp(name, "d") || !strcmp(name, "points"))
 		put_path(w->out, value, name[0] == 'p');
+	else if (!strcmp(name, "style"))
+		put_style(w, value);
 	else if (!strcmp(name, "transform"))
 		put_transform(w->out, value);
 	else if (one_of(name, colours))

@@ -491,6 +491,8 @@ static void svg_in_page(void **state)
 		   "<rect fill=\"var(--m1)\" color=\"var(--fg)\"></rect>");
 	expect_svg("<rect stroke='rgb(221, 221, 221)'/>", "<rect stroke=\"var(--rule)\"></rect>");
 	expect_svg("<rect fill='rgb(119, 170, 221)'/>", "<rect fill=\"#77aadd\"></rect>");
+	expect_svg("<a style='fill:none; stroke:rgb(85,85,85)'/>",
+		   "<a style=\"fill:none;stroke:var(--soft);\"></a>");
 	/* A line loses the points that lie on it, and no others. */
 	expect_svg("<path d='M1.00,2.00 L3.04,2.00 L5.00,2.00 L5.00,7.26 L1.50,9.00 Z '/>",
 		   "<path d=\"M1 2h4v5.3l-3.5 1.7z\"></path>");
