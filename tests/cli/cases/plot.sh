@@ -36,6 +36,11 @@ jq '.runs = []' measured.json >none.json
 fails "no runs" 1 "^unsync: none.json: " unsync plot none.json -o report
 fails "a trace for results" 1 "^unsync: exact.utrace: " unsync plot exact.utrace -o report
 fails "a bad one among good ones" 1 "^unsync: other.json: " unsync plot measured.json other.json -o report
+jq '.traces[0].xxh64 = "0123456789abcdef"' measured.json >mixed.json
+fails "mixed traces" 1 "^unsync: mixed.json: traces\\[0\\]: .*another content.*one by one" \
+	unsync plot measured.json mixed.json -o report
+fails "the same results twice" 1 "^unsync: measured.json: runs\\[0\\]: .*there already" \
+	unsync plot measured.json measured.json -o report
 mkdir own
 echo "mine" >own/notes
 fails "a folder that holds something else" 1 "^unsync: own" unsync plot measured.json -o own
@@ -43,7 +48,7 @@ fails "a folder in a file" 1 "^unsync: own/notes" unsync plot measured.json -o o
 mkdir bare
 ln -s "$(command -v sh)" bare/sh
 fails "no gnuplot" 1 "gnuplot" env PATH="$PWD/bare" "$unsync_binary" plot measured.json -o report
-rm -rf empty.json cut.json other.json newer.json list.json runs.json word.json nowhere.json none.json \
+rm -rf empty.json cut.json other.json newer.json list.json runs.json word.json nowhere.json none.json mixed.json \
 	bare
 
 if ! command -v gnuplot >/dev/null; then
