@@ -31,8 +31,9 @@ struct source {
 struct vm {
 	uint16_t number;
 	unsigned int pid;
-	uint64_t unsync; /* tables out of sync */
-	uint64_t last;	 /* latest time of the counter */
+	unsigned int unsync_tid; /* the track of tables out of sync; 0 until there was one */
+	uint64_t unsync;	 /* tables out of sync */
+	uint64_t last;		 /* latest time of the counter */
 };
 
 /* A table out of sync. */
@@ -296,11 +297,23 @@ static void count_unsync(struct pf *pf, struct vm *vm, uint64_t time)
 	put(pf, ",\"args\":{\"tables\":%llu}}", (ull)vm->unsync);
 }
 
-static void write_window(struct pf *pf, struct window *w, const char *ph, unsigned int pid,
+static unsigned int unsync_track(struct pf *pf, struct vm *vm)
+{
+	if (vm->unsync_tid)
+		return vm->unsync_tid;
+	vm->unsync_tid = ++pf->last_id;
+	name_track(pf, "thread_name", vm->pid, vm->unsync_tid, "out of sync");
+	order_track(pf, "thread_sort_index", vm->pid, vm->unsync_tid, 1u << 19);
+	return vm->unsync_tid;
+}
+
+static void write_window(struct pf *pf, struct window *w, const char *ph, struct vm *vm,
 			 uint64_t time)
 {
+	unsigned int tid = unsync_track(pf, vm);
+
 	begin(pf, ph, "out of sync");
-	put_ids(pf, pid, 0);
+	put_ids(pf, vm->pid, tid);
 	put_us(pf, "ts", time);
 	put(pf, ",\"cat\":\"unsync\",\"id\":\"0x%llx\"", (ull)w->id);
 	if (*ph == 'b')
@@ -309,13 +322,13 @@ static void write_window(struct pf *pf, struct window *w, const char *ph, unsign
 	put(pf, "}");
 }
 
-static void open_window(struct pf *pf, struct window *w, const struct vm *vm, uint64_t time)
+static void open_window(struct pf *pf, struct window *w, struct vm *vm, uint64_t time)
 {
 	if (w->open || !pf->inside)
 		return;
 	w->since = time;
 	w->open = true;
-	write_window(pf, w, "b", vm->pid, time);
+	write_window(pf, w, "b", vm, time);
 }
 
 static int begins_unsync(struct pf *pf, const struct ut_event *e, struct ut_error *err)
@@ -354,7 +367,7 @@ static int ends_unsync(struct pf *pf, const struct ut_event *e, struct ut_error 
 		return ut_error_set(err, "out of memory");
 	w = *node;
 	if (w->open)
-		write_window(pf, w, "e", vm->pid, e->time > w->since ? e->time : w->since);
+		write_window(pf, w, "e", vm, e->time > w->since ? e->time : w->since);
 	tdelete(w, &pf->windows, compare_windows);
 	free(w);
 	pf->n_windows--;
@@ -471,7 +484,7 @@ static void name_vm(struct pf *pf, struct source *s, const struct ut_event *e)
 	put(pf, "}}");
 	begin(pf, "M", "process_labels");
 	put_ids(pf, s->pid, 0);
-	put(pf, ",\"args\":{\"labels\":\"VM %u, process %llu of the host\"}}", e->vm,
+	put(pf, ",\"args\":{\"labels\":\"VM %u (process %llu of the host)\"}}", e->vm,
 	    (ull)e->text.value);
 }
 
@@ -639,7 +652,7 @@ static void leave_window(const void *node, VISIT visit, void *arg)
 		return;
 	vm = tfind(&key, &pf->vms, compare_vms);
 	if (w->open)
-		write_window(pf, w, "e", (*vm)->pid, pf->latest > w->since ? pf->latest : w->since);
+		write_window(pf, w, "e", *vm, pf->latest > w->since ? pf->latest : w->since);
 }
 
 void pf_trace_ends(struct pf *pf)
