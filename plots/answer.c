@@ -87,7 +87,7 @@ static void rank_by(const struct pl_results *r, size_t trace, span_of *of, enum 
 		if (s.there && s.hi < best)
 			best = s.hi;
 	}
-	if (n < 2 || !r->traces[trace].exact)
+	if (n < 2 || !pl_ranked(&r->traces[trace]))
 		return;
 	for (size_t m = 0; m < r->n_models; m++) {
 		struct span s = model_span(r, trace, m, of);
@@ -113,11 +113,22 @@ void pl_rank_time(const struct pl_results *results, size_t trace, enum pl_rank *
 	rank_by(results, trace, time_span, rank);
 }
 
+bool pl_ranked(const struct pl_trace *trace)
+{
+	return trace->exact && !trace->synthetic;
+}
+
+/* The kind of traces that counts most: recorded exactly, recorded at all, made up. */
+static int weight(const struct pl_trace *trace)
+{
+	return trace->synthetic ? 0 : trace->exact ? 2 : 1;
+}
+
 bool pl_compared(const struct pl_results *results, size_t trace)
 {
 	for (size_t t = 0; t < results->n_traces; t++) {
-		if (results->traces[t].exact)
-			return results->traces[trace].exact;
+		if (weight(&results->traces[t]) > weight(&results->traces[trace]))
+			return false;
 	}
 	return true;
 }
@@ -125,7 +136,7 @@ bool pl_compared(const struct pl_results *results, size_t trace)
 /* What the sentences are made from. Arrays have one element for each model or trace of the set. */
 struct tally {
 	const struct pl_results *r;
-	bool exact;	  /* the compared traces are */
+	bool exact;	  /* the compared traces are, and were recorded */
 	const char *kind; /* "exact" or "native" */
 	bool *design; /* takes part: not null or a bound, and run on at least one compared trace */
 	size_t n_designs;
@@ -201,9 +212,9 @@ static int tally_init(struct tally *t, const struct pl_results *r)
 
 		if (!pl_compared(r, i))
 			continue;
-		if (!r->traces[i].exact) {
+		if (!pl_ranked(&r->traces[i])) {
 			t->exact = false;
-			t->kind = "native";
+			t->kind = r->traces[i].synthetic ? "synthetic" : "native";
 		}
 		for (size_t m = 0; m < r->n_models; m++)
 			runs += t->design[m] && pl_run_of(r, i, m);
@@ -465,11 +476,14 @@ static void put_work(FILE *out, const struct tally *t, enum work work)
 			work == TIME ? pl_time(buf, last) : pl_group(buf, (uint64_t)last));
 }
 
-static void say_native_exits(FILE *out, const struct tally *t)
+static void say_unranked_exits(FILE *out, const struct tally *t)
 {
 	fprintf(out,
-		"On native traces no design can be named that takes the fewest exits, as not all "
-		"writes are in them; exits that are certain, over %zu trace%s: ",
+		"On %s traces no design is named that takes the fewest exits, as %s; exits that "
+		"are certain, over %zu trace%s: ",
+		t->kind,
+		!strcmp(t->kind, "native") ? "not all writes are in them"
+					   : "they say nothing of guests",
 		t->n_common, t->n_common == 1 ? "" : "s");
 	put_work(out, t, EXITS);
 	fputs(".", out);
@@ -482,7 +496,7 @@ static void say_exits(FILE *out, struct tally *t)
 		return;
 	}
 	if (!t->exact) {
-		say_native_exits(out, t);
+		say_unranked_exits(out, t);
 		return;
 	}
 	rank_all(t, exits_span);

@@ -61,9 +61,15 @@ void pl_rank_exits(const struct pl_results *results, size_t trace, enum pl_rank 
 void pl_rank_time(const struct pl_results *results, size_t trace, enum pl_rank *rank);
 
 /**
+ * pl_ranked() - can anybody be ahead on this trace? On a recorded and exact one.
+ */
+bool pl_ranked(const struct pl_trace *trace);
+
+/**
  * pl_compared() - does the comparison rest on this trace?
  *
- * On exact traces if there is any in the set, else on all.
+ * On exact traces if there is any in the set, else on native ones; on synthetic ones, of which only one can
+ * be left here (plots/growth.h), if there is nothing else.
  */
 bool pl_compared(const struct pl_results *results, size_t trace);
 

@@ -49,7 +49,7 @@ static bool is_exact(const struct pl_results *r, size_t trace)
 {
 	for (size_t t = 0; t < r->n_traces; t++) {
 		if (trace == PL_ALL_TRACES ? pl_compared(r, t) : t == trace)
-			return r->traces[t].exact;
+			return pl_ranked(&r->traces[t]);
 	}
 	return false;
 }

@@ -81,6 +81,27 @@ static void put_head(FILE *out, const struct pl_page *page)
 	      out);
 }
 
+/* "replayed on 6 exact and 8 native traces" */
+static void put_trace_counts(FILE *out, const struct pl_results *r)
+{
+	static const char *const kinds[] = { "exact", "native", "synthetic" };
+	size_t n[3] = { 0 }, left = 0;
+	const char *before = "replayed on";
+
+	for (size_t t = 0; t < r->n_traces; t++)
+		n[r->traces[t].synthetic ? 2 : !r->traces[t].exact]++;
+	n[2] = r->growth ? r->growth->n_traces : n[2];
+	for (size_t i = 0; i < 3; i++)
+		left += n[i] > 0;
+	for (size_t i = 0; i < 3; i++) {
+		if (!n[i])
+			continue;
+		fprintf(out, "%s %zu %s", before, n[i], kinds[i]);
+		before = --left > 1 ? "," : " and";
+	}
+	fputs(n[0] + n[1] + n[2] == 1 ? " trace" : " traces", out);
+}
+
 static void put_title(FILE *out, const struct pl_page *page)
 {
 	const struct pl_results *r = page->results;
@@ -90,11 +111,13 @@ static void put_title(FILE *out, const struct pl_page *page)
 	fprintf(out, "<p class=\"soft\">%zu design%s ", designs, designs == 1 ? "" : "s");
 	if (bounds)
 		fprintf(out, "and %zu bound%s ", bounds, bounds == 1 ? "" : "s");
-	fprintf(out, "replayed on %zu recorded trace%s with unsync ", r->n_traces,
-		r->n_traces == 1 ? "" : "s");
+	put_trace_counts(out, r);
+	fputs(" with unsync ", out);
 	pl_html(out, r->n_contexts ? r->contexts[0].tool : page->version);
 	fputs(".</p>\n", out);
 }
+
+#define MAX_LEAD 64 /* characters: longer, it is no heading */
 
 /* What comes before the first colon says what the sentence is about. */
 static void put_sentence(FILE *out, const char *sentence)
@@ -102,7 +125,7 @@ static void put_sentence(FILE *out, const char *sentence)
 	const char *colon = strstr(sentence, ": ");
 
 	fputs("<li>", out);
-	if (colon) {
+	if (colon && colon - sentence <= MAX_LEAD) {
 		fputs("<b>", out);
 		pl_html_part(out, sentence, (size_t)(colon - sentence));
 		fputs("</b> ", out);

@@ -140,7 +140,10 @@ static void put_columns(FILE *out, const struct pl_results *r)
 		fprintf(out, "<th scope=\"col\" data-t=\"%zu\">", t + 1);
 		pl_trace_link(out, r, t);
 		fprintf(out, "<small>%s, %s events</small></th>",
-			r->traces[t].exact ? "exact" : "native", pl_group(a, r->traces[t].events));
+			r->traces[t].synthetic ? "synthetic"
+			: r->traces[t].exact   ? "exact"
+					       : "native",
+			pl_group(a, r->traces[t].events));
 	}
 	fputs("</tr></thead><tbody>\n", out);
 }

@@ -389,13 +389,44 @@ static void native_only(void **state)
 		assert_int_equal(rank[m], PL_BEHIND);
 	expect_answer(
 		&r, PL_SAYS_EXITS,
-		"On native traces no design can be named that takes the fewest exits, as not all "
+		"On native traces no design is named that takes the fewest exits, as not all "
 		"writes are in them; exits that are certain, over 1 trace: sync-on-write 110, "
 		"oos-per-root 520, unsync-bitmap 1,100.");
 	expect_answer(
 		&r, PL_SAYS_TIME,
 		"Nor is a winner named in time spent in resyncs; together: sync-on-write 1.00 ms, "
 		"oos-per-root 2.00 ms, unsync-bitmap 3.00 ms a pass.");
+	pl_free(&r);
+}
+
+/* What was made up shows what costs grow with, never who is ahead. */
+static void synthetic_only(void **state)
+{
+	json_t *json = plots_sample(2, true, 9), *made_up = plots_sample(1, true, 9);
+	json_t *trace = json_array_get(json_object_get(made_up, "traces"), 0);
+	enum pl_rank rank[4];
+	struct pl_results r;
+
+	(void)state;
+	json_object_set_new(trace, "synthetic", json_pack("{s:i}", "tables", 8));
+	for (size_t run = 0; run < 3; run++)
+		set_exits(made_up, run, 100 * ((int)run + 1), 0, 0, 0);
+	load(&r, made_up);
+	assert_true(pl_compared(&r, 0));
+	pl_rank_exits(&r, 0, rank);
+	for (size_t m = 0; m < 4; m++)
+		assert_int_equal(rank[m], PL_BEHIND);
+	expect_answer(&r, PL_SAYS_EXITS,
+		      "On synthetic traces no design is named that takes the fewest exits, as they "
+		      "say nothing of guests; exits that are certain, over 1 trace: sync-on-write "
+		      "100, oos-per-root 200, unsync-bitmap 300.");
+	pl_free(&r);
+	/* Beside recorded ones it is not compared at all. */
+	trace = json_array_get(json_object_get(json, "traces"), 0);
+	json_object_set_new(trace, "synthetic", json_pack("{s:i}", "tables", 8));
+	load(&r, json);
+	assert_false(pl_compared(&r, 0));
+	assert_true(pl_compared(&r, 1));
 	pl_free(&r);
 }
 
@@ -620,23 +651,15 @@ static void chart_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clear_winner),
-		cmocka_unit_test(no_winner),
-		cmocka_unit_test(all_tied),
-		cmocka_unit_test(one_design),
-		cmocka_unit_test(total_cost),
-		cmocka_unit_test(only_null),
-		cmocka_unit_test(not_measured),
-		cmocka_unit_test(native_only),
-		cmocka_unit_test(mixed_modes),
-		cmocka_unit_test(csv_content),
-		cmocka_unit_test(csv_without_times),
-		cmocka_unit_test(escaping),
-		cmocka_unit_test(numbers),
-		cmocka_unit_test(colours),
-		cmocka_unit_test(many_colours),
-		cmocka_unit_test(wide_bound),
-		cmocka_unit_test(bound_takes_no_part),
+		cmocka_unit_test(clear_winner),	  cmocka_unit_test(no_winner),
+		cmocka_unit_test(all_tied),	  cmocka_unit_test(one_design),
+		cmocka_unit_test(total_cost),	  cmocka_unit_test(only_null),
+		cmocka_unit_test(not_measured),	  cmocka_unit_test(native_only),
+		cmocka_unit_test(synthetic_only), cmocka_unit_test(mixed_modes),
+		cmocka_unit_test(csv_content),	  cmocka_unit_test(csv_without_times),
+		cmocka_unit_test(escaping),	  cmocka_unit_test(numbers),
+		cmocka_unit_test(colours),	  cmocka_unit_test(many_colours),
+		cmocka_unit_test(wide_bound),	  cmocka_unit_test(bound_takes_no_part),
 		cmocka_unit_test(chart_names),
 	};
 
