@@ -181,6 +181,8 @@ static bool is_wanted(const struct capture *c, const struct hook *hook)
 
 	if (!strcmp(hook->program, "try_unsync"))
 		return c->opt.exact;
+	if (!strcmp(hook->program, "emulate_insn"))
+		return !c->host->counts_emulations;
 	if (hook->kind == UT_INVPCID && c->host->no_invpcid)
 		return false;
 	if (!hook->fallback_of)

@@ -545,6 +545,7 @@ static void probe_btf(struct host *h)
 	h->kvm_has_btf = find_type(h->kvm_btf, "kvm_mmu_page", BTF_KIND_STRUCT) >= 0;
 	h->known_memslots = has_member(h->kvm_btf, "kvm_memslots", "gfn_tree") &&
 			    has_member(h->kvm_btf, "kvm_memory_slot", "gfn_node");
+	h->counts_emulations = has_member(h->kvm_btf, "kvm_vcpu_stat", "insn_emulation");
 	h->has_role = !role_layout_from_btf(h->kvm_btf, &h->role);
 	probe_exit_reason(h);
 	h->ret_fixed = find_enumerator(h->kvm_btf, "RET_PF_FIXED");

@@ -73,6 +73,7 @@ struct host {
 	int exit_pointer, exit_offset;
 	bool exit_stays;	   /* and is until the vCPU enters its guest again */
 	int exit_fault;		   /* the reason that every page fault of a guest has; -1 unknown */
+	bool counts_emulations;	   /* KVM counts the instructions that it emulates for a vCPU */
 	bool no_invpcid;	   /* the CPU lacks INVPCID, so no guest can have it */
 	const struct btf *kvm_btf; /* where KVM's types are: the kernel's or the module's */
 	struct btf *vmlinux_btf, *module_btf;

@@ -53,6 +53,7 @@ const volatile int exit_fault = -1; /* the reason of an exit that was a page fau
 /* The page fault that a vCPU is having. */
 struct fault {
 	__u64 begin, gva;
+	__u64 emulations; /* that its vCPU had done before, as KVM counts them */
 	__u64 walk[8];	  /* UT_MAX_LEVELS, rounded up so that an index can be masked */
 	__u64 ad[AD_MAX]; /* accessed and dirty bits that its walk set: see note_ad() */
 	__u32 error;
@@ -90,6 +91,7 @@ struct vcpu {
 	__u64 vcpu, kvm; /* addresses, for comparing */
 	__u64 cr0, cr3, cr4, efer;
 	__u64 exit_ns;
+	__u64 exit_from; /* where its reason is, but for exit_offset; 0 if not looked up yet */
 	__u64 resync_ns;
 	__u32 resync_pages;
 	__u32 tgid;	/* thread ids are used again */
@@ -907,10 +909,38 @@ static __noinline int finish_fault(struct vcpu *c, __u64 now)
 	return 0;
 }
 
-static __always_inline void end_fault(struct vcpu *c)
+/* A hook on emulation would cost more; where KVM does not count, there is one. */
+static __always_inline __u64 emulations_of(struct kvm_vcpu *vcpu)
 {
-	if (c->fault.active)
-		finish_fault(c, 0);
+	return bpf_core_field_exists(vcpu->stat.insn_emulation) ? vcpu->stat.insn_emulation : 0;
+}
+
+static __always_inline void end_fault(struct vcpu *c, struct kvm_vcpu *vcpu, __u64 now)
+{
+	if (!c->fault.active)
+		return;
+	if (emulations_of(vcpu) != c->fault.emulations)
+		c->fault.emulated = true;
+	finish_fault(c, now);
+}
+
+/*
+ * For what may belong to the fault or to the emulation that follows it. @idle: the vCPU does nothing
+ * at all. Returns 0: the verifier wants a value.
+ */
+static __noinline int end_if_emulated(struct vcpu *c, bool idle)
+{
+	struct kvm_vcpu *vcpu;
+
+	if (!c || !c->fault.active)
+		return 0;
+	vcpu = (void *)c->vcpu;
+	if (bpf_core_field_exists(vcpu->stat.insn_emulation) &&
+	    BPF_CORE_READ(vcpu, stat.insn_emulation) != c->fault.emulations)
+		c->fault.emulated = true;
+	else if (!idle)
+		return 0;
+	return finish_fault(c, 0);
 }
 
 static __always_inline void begin_fault(struct vcpu *c, struct kvm_vcpu *vcpu, __u64 gva,
@@ -918,11 +948,12 @@ static __always_inline void begin_fault(struct vcpu *c, struct kvm_vcpu *vcpu, _
 {
 	const __u32 kept = offsetof(struct fault, active);
 
-	end_fault(c);
+	end_fault(c, vcpu, 0);
 	know_state(c, vcpu);
 	__builtin_memset((void *)&c->fault + kept, 0, sizeof(c->fault) - kept);
 	/* What other vCPUs change from the exit on may come before or after its walk. */
 	c->fault.begin = c->exit_ns ? c->exit_ns : bpf_ktime_get_ns();
+	c->fault.emulations = emulations_of(vcpu);
 	c->fault.gva = gva;
 	c->fault.error = error;
 	c->fault.active = true;
@@ -1220,7 +1251,7 @@ static __always_inline int table_write(struct kvm_vcpu *vcpu, __u64 gpa, const v
 	if (!c || bytes <= 0)
 		return 0;
 	c->fault.emulated = true;
-	end_fault(c);
+	end_fault(c, vcpu, 0);
 	/* Before the first table is shadowed, KVM looks no further either. */
 	if (bpf_core_field_exists(vcpu->kvm->arch.indirect_shadow_pages) &&
 	    !vcpu->kvm->arch.indirect_shadow_pages)
@@ -1275,6 +1306,7 @@ static __always_inline int set_bit(__u64 gfn, __u32 index, __u32 size, __u64 dir
 	struct vcpu *c = this_vcpu();
 	struct who who;
 
+	end_if_emulated(c, false);
 	if (c)
 		note_ad(c, (gfn << PAGE_SHIFT) + index * size, dirty);
 	if (who_is(&who, c, UT_AD))
@@ -1422,6 +1454,7 @@ static __always_inline void zap(struct who *who, struct vm *vm, struct kvm_mmu_p
 		__sync_fetch_and_add(&vm->rezaps, 1);
 		return;
 	}
+	end_if_emulated(who->c, false);
 	changes(who->kvm);
 	if (zapped)
 		*zapped = sp->unsync ? (__u64)sp : 0;
@@ -1472,7 +1505,7 @@ int BPF_PROG(sync_roots, struct kvm_vcpu *vcpu)
 	struct vcpu *c = enter(vcpu);
 
 	if (c) {
-		end_fault(c);
+		end_fault(c, vcpu, 0);
 		c->resync_ns = bpf_ktime_get_ns();
 		c->resync_pages = 0;
 	}
@@ -1502,7 +1535,7 @@ int BPF_PROG(mmu_load, struct kvm_vcpu *vcpu)
 	struct vcpu *c = enter(vcpu);
 
 	if (c) {
-		end_fault(c);
+		end_fault(c, vcpu, 0);
 		check_state(c, vcpu);
 	}
 	return 0;
@@ -1511,11 +1544,15 @@ int BPF_PROG(mmu_load, struct kvm_vcpu *vcpu)
 /* It is not among the arguments, but where the formatted record has it from, too. */
 static __always_inline void read_reason(struct vcpu *c, struct kvm_vcpu *vcpu)
 {
-	void *from = vcpu;
-
-	if (exit_pointer >= 0)
-		bpf_probe_read_kernel(&from, sizeof(from), from + exit_pointer);
-	bpf_probe_read_kernel(&c->exit_reason, sizeof(c->exit_reason), from + exit_offset);
+	/* Without nested guests the pointer stays as it is. */
+	if (!c->exit_from || !exit_stays) {
+		c->exit_from = (__u64)vcpu;
+		if (exit_pointer >= 0)
+			bpf_probe_read_kernel(&c->exit_from, sizeof(c->exit_from),
+					      (void *)vcpu + exit_pointer);
+	}
+	bpf_probe_read_kernel(&c->exit_reason, sizeof(c->exit_reason),
+			      (void *)c->exit_from + exit_offset);
 }
 
 /* The reason is left until the guest is entered again: most exits are page faults, which say so. */
@@ -1708,8 +1745,7 @@ int BPF_PROG(vm_entry, struct kvm_vcpu *vcpu)
 	if (!c)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (c->fault.active)
-		finish_fault(c, now);
+	end_fault(c, vcpu, now);
 	c->invpcid = false;
 	if (c->exit_state == EXIT_FAULT) {
 		c->exit_reason = exit_fault;
@@ -1773,7 +1809,7 @@ int BPF_PROG(destroy_vcpu, struct kvm_vcpu *vcpu)
 	if (c && c->vcpu != (__u64)vcpu)
 		c = NULL;
 	if (c)
-		end_fault(c);
+		end_fault(c, vcpu, 0);
 	put_vcpu_stats(vcpu, vm->id, vcpu->vcpu_id, REC_FINAL);
 	put_value(UT_VM_GONE, vm->id, vcpu->vcpu_id, 0, 0);
 	if (c)
@@ -2111,7 +2147,7 @@ static __always_inline void read_vcpu(struct kvm_vcpu *vcpu, struct vm *vm, __u3
 		/* One that has not entered its guest since it was asked, so it is idle. */
 		if (!c || c->vcpu != (__u64)vcpu || c->told >= PHASE_ENDING)
 			return;
-		end_fault(c);
+		end_if_emulated(c, true);
 		if (put_vcpu_stats(vcpu, vm->id, id, REC_FINAL))
 			c->told = PHASE_ENDING;
 		return;
