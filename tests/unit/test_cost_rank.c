@@ -344,10 +344,11 @@ static void sweep(void **state)
 			if (i)
 				assert_true(r[i].from == r[i - 1].to &&
 					    r[i].ahead != r[i - 1].ahead);
-			for (double part = 0.001; part < 1; part += 0.0832)
-				assert_int_equal(
-					ahead_at(&c, price, r[i].from + part * (to - r[i].from)),
-					r[i].ahead);
+			for (int k = 0; k < 13; k++) {
+				double at = r[i].from + (0.001 + k * 0.0832) * (to - r[i].from);
+
+				assert_int_equal(ahead_at(&c, price, at), r[i].ahead);
+			}
 		}
 		turns += n_r > 1;
 		free(r);

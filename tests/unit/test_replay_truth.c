@@ -22,23 +22,32 @@
 
 struct list {
 	struct ut_event *at;
+	void **contents; /* one for each event; NULL: it has none */
 	size_t n, cap;
 };
+
+static void *or_die(void *p)
+{
+	if (!p)
+		abort();
+	return p;
+}
 
 static void add(struct list *l, const struct ut_event *e)
 {
 	if (l->n == l->cap) {
 		l->cap = l->cap ? 2 * l->cap : 1024;
-		l->at = realloc(l->at, l->cap * sizeof(*l->at));
-		assert_non_null(l->at);
+		l->at = or_die(realloc(l->at, l->cap * sizeof(*l->at)));
+		l->contents = or_die(realloc(l->contents, l->cap * sizeof(void *)));
 	}
 	l->at[l->n] = *e;
+	l->contents[l->n] = NULL;
 	if (e->kind == UT_PAGE_NEW && e->page.n) {
 		size_t size = e->page.n * sizeof(*e->page.entries);
-		void *copy = malloc(size);
+		void *copy = or_die(malloc(size));
 
-		assert_non_null(copy);
 		memcpy(copy, e->page.entries, size);
+		l->contents[l->n] = copy;
 		l->at[l->n].page.entries = copy;
 	}
 	l->n++;
@@ -46,10 +55,9 @@ static void add(struct list *l, const struct ut_event *e)
 
 static void free_list(struct list *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		if (l->at[i].kind == UT_PAGE_NEW && l->at[i].page.n)
-			free((void *)l->at[i].page.entries);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		free(l->contents[i]);
+	free(l->contents);
 	free(l->at);
 	*l = (struct list){ 0 };
 }
@@ -158,9 +166,10 @@ enum spoil { DROP, OTHER_FRAME, OTHER_ROLE, OTHER_VCPU, TWICE, LATER };
 static struct list spoil(const struct list *l, size_t at, enum spoil how)
 {
 	struct list out = { 0 };
-	struct ut_event e = l->at[at];
+	struct ut_event e;
 	bool due = false;
 
+	e = ((struct ut_event *)or_die(l->at))[at];
 	e.page.gfn ^= how == OTHER_FRAME ? 1ull << 40 : 0;
 	e.page.role ^= how == OTHER_ROLE ? UT_ROLE_WRITE : 0;
 	e.vcpu += how == OTHER_VCPU;
