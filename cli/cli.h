@@ -108,6 +108,14 @@ int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *val
 int cli_parse_format(const char *verb, const char *text, enum cli_format *format);
 
 /**
+ * cli_check_trace_output() - may a trace be written there?
+ * @out: a file, which must not be there unless @force; or "-", standard output, if it is no terminal
+ *
+ * Return: EXIT_OK, or EXIT_FAILED after a message.
+ */
+int cli_check_trace_output(const char *out, bool force);
+
+/**
  * cli_progress() - draw a progress bar on stderr if it is a terminal
  * @what: short text in front
  * @done: so far

@@ -118,6 +118,16 @@ int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *val
 	return 0;
 }
 
+int cli_check_trace_output(const char *out, bool force)
+{
+	if (strcmp(out, "-") != 0 && !force && !access(out, F_OK))
+		return cli_fail("%s: is there already; choose another name, or replace it with -f",
+				out);
+	if (!strcmp(out, "-") && isatty(STDOUT_FILENO))
+		return cli_fail("standard output: is a terminal; a trace is no text");
+	return EXIT_OK;
+}
+
 int cli_parse_format(const char *verb, const char *text, enum cli_format *format)
 {
 	static const char *const names[] = { "table", "json", "csv" };

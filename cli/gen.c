@@ -63,11 +63,9 @@ static int run(struct request *rq)
 
 	if (ug_check(&rq->options, &err))
 		return cli_usage("gen", "%s", err.text);
-	if (strcmp(rq->out, "-") != 0 && !rq->force && !access(rq->out, F_OK))
-		return cli_fail("%s: is there already; choose another name, or replace it with -f",
-				rq->out);
-	if (!strcmp(rq->out, "-") && isatty(STDOUT_FILENO))
-		return cli_fail("standard output: is a terminal; a trace is no text");
+	ret = cli_check_trace_output(rq->out, rq->force);
+	if (ret)
+		return ret;
 	ret = ug_write(rq->out, &rq->options, "unsync " UNSYNC_VERSION, progress, rq, &err);
 	progress(rq, 1, 1);
 	return ret ? cli_fail("%s", err.text) : EXIT_OK;

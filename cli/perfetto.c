@@ -571,12 +571,9 @@ static void enter_window(const void *node, VISIT visit, void *arg)
 {
 	struct window *w = *(struct window *const *)node;
 	struct pf *pf = arg;
-	struct vm key = { .number = w->vm }, **vm;
 
-	if (visit != postorder && visit != leaf)
-		return;
-	vm = tfind(&key, &pf->vms, compare_vms);
-	open_window(pf, w, *vm, pf->range.from);
+	if (visit == postorder || visit == leaf)
+		open_window(pf, w, vm_of(pf, w->vm), pf->range.from);
 }
 
 static void enter_vm(const void *node, VISIT visit, void *arg)
@@ -646,13 +643,10 @@ static void leave_window(const void *node, VISIT visit, void *arg)
 {
 	struct window *w = *(struct window *const *)node;
 	struct pf *pf = arg;
-	struct vm key = { .number = w->vm }, **vm;
 
-	if (visit != postorder && visit != leaf)
-		return;
-	vm = tfind(&key, &pf->vms, compare_vms);
-	if (w->open)
-		write_window(pf, w, "e", *vm, pf->latest > w->since ? pf->latest : w->since);
+	if ((visit == postorder || visit == leaf) && w->open)
+		write_window(pf, w, "e", vm_of(pf, w->vm),
+			     pf->latest > w->since ? pf->latest : w->since);
 }
 
 void pf_trace_ends(struct pf *pf)

@@ -82,12 +82,9 @@ static int run(struct request *rq)
 	struct ut_error err;
 	int ret;
 
-	if (strcmp(rq->out, "-") != 0 && !rq->force && !access(rq->out, F_OK))
-		return cli_fail("%s: is there already; choose another name, or replace it with -f",
-				rq->out);
-	if (!strcmp(rq->out, "-") && isatty(STDOUT_FILENO))
-		return cli_fail("standard output: is a terminal; a trace is no text");
-	ret = draw_key(rq);
+	ret = cli_check_trace_output(rq->out, rq->force);
+	if (!ret)
+		ret = draw_key(rq);
 	if (ret)
 		return ret;
 	ret = ut_scrub_file(rq->in, rq->out, &rq->options, &report, progress, rq, &err);

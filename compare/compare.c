@@ -72,35 +72,40 @@ static int keep_once(struct work *w, char ***list, size_t *n, char *text)
 	return 0;
 }
 
-__attribute__((format(printf, 2, 3))) static int note(struct work *w, const char *fmt, ...)
-{
-	char *text = NULL;
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	return keep_once(w, &w->out->notes, &w->out->n_notes, len < 0 ? NULL : text);
-}
-
 /* Takes @what over. */
 static int missing(struct work *w, char *what)
 {
 	return keep_once(w, &w->out->missing, &w->out->n_missing, what);
 }
 
+static char *vformat(const char *fmt, va_list ap)
+{
+	char *text = NULL;
+
+	return vasprintf(&text, fmt, ap) < 0 ? NULL : text;
+}
+
 static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static char *format(const char *fmt, ...)
 {
-	char *text = NULL;
 	va_list ap;
-	int len;
+	char *text;
 
 	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
+	text = vformat(fmt, ap);
 	va_end(ap);
-	return len < 0 ? NULL : text;
+	return text;
+}
+
+__attribute__((format(printf, 2, 3))) static int note(struct work *w, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = vformat(fmt, ap);
+	va_end(ap);
+	return keep_once(w, &w->out->notes, &w->out->n_notes, text);
 }
 
 /* ---- counted ---- */

@@ -168,16 +168,23 @@ void pl_csv_matrix(FILE *out, const struct pl_results *r, size_t trace)
 
 /* ---- memory ---- */
 
-static void put_peaks(FILE *out, const struct pl_results *r, const char *counter, double unit,
-		      const char *what)
+/* The first line: three columns for each design. */
+static void put_headings(FILE *out, const struct pl_results *r, const char *what, const char *least,
+			 const char *most)
 {
 	fputs("trace", out);
 	for_each_shown(r, SIZE_MAX, m) {
 		pl_csv_heading(out, r->models[m].label, what);
-		pl_csv_heading(out, r->models[m].label, "least");
-		pl_csv_heading(out, r->models[m].label, "most");
+		pl_csv_heading(out, r->models[m].label, least);
+		pl_csv_heading(out, r->models[m].label, most);
 	}
 	fputc('\n', out);
+}
+
+static void put_peaks(FILE *out, const struct pl_results *r, const char *counter, double unit,
+		      const char *what)
+{
+	put_headings(out, r, what, "least", "most");
 	for (size_t t = 0; t < r->n_traces; t++) {
 		if (!pl_compared(r, t))
 			continue;
@@ -213,13 +220,8 @@ void pl_csv_pages(FILE *out, const struct pl_results *r, size_t trace)
 void pl_csv_floor(FILE *out, const struct pl_results *r, size_t trace)
 {
 	(void)trace;
-	fputs("trace", out);
-	for_each_shown(r, SIZE_MAX, m) {
-		pl_csv_heading(out, r->models[m].label, "times the floor, median");
-		pl_csv_heading(out, r->models[m].label, "95 % interval, low");
-		pl_csv_heading(out, r->models[m].label, "95 % interval, high");
-	}
-	fputc('\n', out);
+	put_headings(out, r, "times the floor, median", "95 % interval, low",
+		     "95 % interval, high");
 	for (size_t t = 0; t < r->n_traces; t++) {
 		if (!pl_compared(r, t))
 			continue;

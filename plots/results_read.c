@@ -436,10 +436,11 @@ static int read_trace_counts(struct reader *rd, const struct node *n, struct pl_
 		 get_count(rd, &h, "resync_ns", (uint64_t)MAX_NS, &t->host_resync_ns));
 }
 
-/* Only of traces that were made up. */
-static int read_synthetic(struct reader *rd, const struct node *up, struct pl_trace *t)
+/* An object of counts by names that are not known here, or nothing. @texts: a value may be a text, too. */
+static int read_named(struct reader *rd, const struct node *up, const char *key, bool texts,
+		      uint64_t most, json_t **named)
 {
-	struct node n = { up, "synthetic", 0, json_object_get(up->json, "synthetic") };
+	struct node n = { up, key, 0, json_object_get(up->json, key) };
 	const char *name;
 	json_t *value;
 	uint64_t v;
@@ -451,11 +452,11 @@ static int read_synthetic(struct reader *rd, const struct node *up, struct pl_tr
 	json_object_foreach(n.json, name, value) {
 		struct node e = { &n, name, 0, value };
 
-		if (json_is_string(value) ? check_text(rd, &e, MAX_NAME)
-					  : to_count(rd, &e, INT64_MAX, &v))
+		if (texts && json_is_string(value) ? check_text(rd, &e, MAX_NAME)
+						   : to_count(rd, &e, most, &v))
 			return -1;
 	}
-	t->synthetic = n.json;
+	*named = n.json;
 	return 0;
 }
 
@@ -480,7 +481,7 @@ static int read_trace(struct reader *rd, const struct node *n, size_t first)
 	    get_text(rd, n, "mode", MAX_NAME, &mode) ||
 	    get_text(rd, n, "title", MAX_TEXT, &t.title) ||
 	    get_text(rd, n, "kernel", MAX_NAME, &t.kernel) || read_trace_counts(rd, n, &t) ||
-	    read_synthetic(rd, n, &t))
+	    read_named(rd, n, "synthetic", true, INT64_MAX, &t.synthetic))
 		return -1;
 	t.exact = !strcmp(mode, "exact");
 	if (!t.exact && strcmp(mode, "native") != 0)
@@ -625,27 +626,6 @@ static int read_counted(struct reader *rd, const struct node *run, struct pl_run
 	if (pl_count(r, "entries_kept") + pl_count(r, "entries_permission") >
 	    pl_count(r, "entries_compared"))
 		return bad(rd, &n, "more entries kept or changed than entries_compared");
-	return 0;
-}
-
-static int read_own(struct reader *rd, const struct node *run, struct pl_run *r)
-{
-	struct node n = { run, "own", 0, json_object_get(run->json, "own") };
-	const char *name;
-	json_t *value;
-	uint64_t v;
-
-	if (!n.json)
-		return 0;
-	if (!json_is_object(n.json))
-		return wrong_type(rd, &n, "an object");
-	json_object_foreach(n.json, name, value) {
-		struct node e = { &n, name, 0, value };
-
-		if (to_count(rd, &e, MAX_COUNT, &v))
-			return -1;
-	}
-	r->own = n.json;
 	return 0;
 }
 
@@ -1010,9 +990,9 @@ static int read_run(struct reader *rd, const struct node *n, const struct node *
 	r->trace = (size_t)(t - set->traces);
 	r->model = model;
 	r->json = n->json;
-	return -(read_counted(rd, n, r) || read_own(rd, n, r) || read_resyncs(rd, n, r) ||
-		 read_timeline(rd, n, r) || check_scale(rd, n, r) || read_measured(rd, n, r) ||
-		 read_agreement(rd, n, r) || read_verified(rd, n, r));
+	return -(read_counted(rd, n, r) || read_named(rd, n, "own", false, MAX_COUNT, &r->own) ||
+		 read_resyncs(rd, n, r) || read_timeline(rd, n, r) || check_scale(rd, n, r) ||
+		 read_measured(rd, n, r) || read_agreement(rd, n, r) || read_verified(rd, n, r));
 }
 
 static int read_runs(struct reader *rd, const struct node *top, const struct node *summaries)
