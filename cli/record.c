@@ -363,6 +363,7 @@ static int start_capture(struct recording *r)
 	summary_hooks(r->capture, r->opt);
 	r->start = now_ns();
 	assemble.start = r->start;
+	assemble.vm_name = host_vm_name;
 	r->assembler = assembler_new(&assemble);
 	if (!r->assembler)
 		return ut_error_set(&r->err, "out of memory");

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "collector/assemble.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUCKETS 4096u /* chains stay short: tens of thousands of pages at most in practice */
 #define AD_REMEMBERED 16u
 #define WORD_BITS 64u
+#define HALVES (2 * UT_TABLE_ENTRIES)
 
 struct shadow_page;
 
@@ -30,6 +32,7 @@ struct frame {
 	uint64_t read;	  /* time of the record that last held all of it */
 	uint64_t *words;  /* the mirror; NULL: content unknown */
 	uint64_t known[UT_TABLE_ENTRIES / WORD_BITS]; /* words that hold what the guest's do */
+	uint64_t held[HALVES / WORD_BITS];	      /* halves of words that ever did */
 	uint32_t losses;			      /* of the VM, when that was last so */
 	uint32_t tables; /* of its pages, those that shadow a guest table */
 	uint32_t unsync; /* of these, those out of sync */
@@ -267,6 +270,19 @@ static bool knows_word(const struct frame *f, unsigned int i)
 static void know_word(struct frame *f, unsigned int i)
 {
 	f->known[i / WORD_BITS] |= 1ull << i % WORD_BITS;
+}
+
+/* Of an entry. */
+static bool holds(const struct frame *f, unsigned int offset, unsigned int size)
+{
+	uint64_t bits = (size == 8 ? 3ull : 1ull) << offset / 4 % WORD_BITS;
+
+	return (f->held[offset / 4 / WORD_BITS] & bits) == bits;
+}
+
+static void hold(struct frame *f, unsigned int offset, unsigned int size)
+{
+	f->held[offset / 4 / WORD_BITS] |= (size == 8 ? 3ull : 1ull) << offset / 4 % WORD_BITS;
 }
 
 static bool knows(const struct frame *f, unsigned int offset, unsigned int size)
@@ -692,6 +708,7 @@ static int take_table(struct assembler *a, const struct rec_table *r, struct fra
 			return -1;
 		memset(f->known, 0, sizeof(f->known));
 	}
+	memset(f->held, 0xff, sizeof(f->held));
 	for (unsigned int i = 0; i < UT_TABLE_ENTRIES; i++) {
 		if (!knows_word(f, i))
 			f->words[i] = words[i];
@@ -940,6 +957,15 @@ static uint64_t set_since(const struct vcpu *c, uint64_t gfn, unsigned int offse
 	return bits;
 }
 
+/* Nothing is known of the table, until walks show some of it. */
+static int begin_mirror(struct frame *f)
+{
+	f->words = calloc(UT_TABLE_ENTRIES, sizeof(*f->words));
+	memset(f->known, 0, sizeof(f->known));
+	memset(f->held, 0, sizeof(f->held));
+	return f->words ? 0 : -1;
+}
+
 /* A walk that read another entry than the mirror holds shows a write that nobody saw. */
 static int check_walk(struct assembler *a, const struct rec_fault *r, const struct vcpu *c)
 {
@@ -957,12 +983,17 @@ static int check_walk(struct assembler *a, const struct rec_fault *r, const stru
 		/* The four top entries of PAE paging live in registers, not in a shadowed table. */
 		struct frame *f = pae && level == 3 ? NULL : find_table(a, r->head.vm, gfn);
 
+		if (f && !f->words && a->opt.learn && begin_mirror(f))
+			return -1;
 		if (f && f->words && f->changed < r->begin) {
 			uint64_t now = entry | set_since(c, gfn, offset);
 
-			if (now != mirror_read(f, offset, size) &&
-			    emit_write(a, &at, f, UT_HOW_WALK, offset, size, now))
+			if (!holds(f, offset, size))
+				mirror_write(f, offset, size, now);
+			else if (now != mirror_read(f, offset, size) &&
+				 emit_write(a, &at, f, UT_HOW_WALK, offset, size, now))
 				return -1;
+			hold(f, offset, size);
 			if (size == 8)
 				know_word(f, offset / 8);
 		}
@@ -1002,7 +1033,10 @@ static int take_vm(struct assembler *a, const struct rec_vm *r)
 	struct ut_event e = event_of(a, &r->head);
 	char name[128];
 
-	host_vm_name(r->pid, r->comm, name, sizeof(name));
+	if (a->opt.vm_name)
+		a->opt.vm_name(r->pid, r->comm, name, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "%.*s", (int)sizeof(r->comm), r->comm);
 	e.text.value = r->pid;
 	e.text.text = name;
 	e.text.len = (uint16_t)strlen(name);

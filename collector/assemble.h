@@ -12,8 +12,11 @@
 #ifndef UNSYNC_COLLECTOR_ASSEMBLE_H
 #define UNSYNC_COLLECTOR_ASSEMBLE_H
 
-#include "collector/host.h"
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "collector/ring.h"
+#include "collector/role.h"
 #include "trace/event.h"
 
 struct assembler_options {
@@ -22,6 +25,12 @@ struct assembler_options {
 	/* Takes an event; what it points to is valid during the call. Returns 0, or -1 to stop. */
 	int (*emit)(void *arg, const struct ut_event *e);
 	void *arg;
+	/*
+	 * What a VM is called: @name of @size bytes is filled in and terminated. @comm, the name of its
+	 * process as the kernel has it, need not be terminated after 16 bytes. NULL: by that.
+	 */
+	void (*vm_name)(uint32_t pid, const char *comm, char *name, size_t size);
+	bool learn; /* what walks show of a table that nobody read is to be believed */
 };
 
 /* What the events alone do not tell. */

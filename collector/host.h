@@ -10,23 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/role.h"
 #include "trace/event.h"
 #include "trace/trace.h"
 
 struct btf;
-
-/* Where each bit field of KVM's union kvm_mmu_page_role lies in this kernel. */
-struct role_field {
-	uint8_t shift;
-	uint8_t width; /* 0: this kernel has no such field */
-};
-
-struct role_layout {
-	struct role_field level, quadrant, direct, access, invalid, efer_nx, cr0_wp;
-	struct role_field smep_not_wp, smap_not_wp, ad_disabled, guest_mode, passthrough, smm;
-	struct role_field entry_size; /* one bit that tells 4-byte from 8-byte entries */
-	bool entry_size_means_8;      /* what it means if set; it was turned round once */
-};
 
 enum hook_type { HOOK_TP_BTF, HOOK_TP, HOOK_FENTRY, HOOK_FEXIT, HOOK_ITER };
 
@@ -137,16 +125,6 @@ const char *host_hook_name(const struct hook *hook, char *text);
  * Return: 0, or -1 if there is no such union or it lacks a field that is needed.
  */
 int role_layout_from_btf(const struct btf *btf, struct role_layout *layout);
-
-/**
- * role_normalise() - a page's role as KVM has it, as UT_ROLE_* bits
- */
-uint32_t role_normalise(const struct role_layout *layout, uint32_t raw);
-
-/**
- * role_mask() - the bits of a field in place; 0 if the kernel has no such field
- */
-uint32_t role_mask(struct role_field field);
 
 /**
  * host_vm_name() - what a VM is called: the VMM's -name option, else its program
