@@ -347,6 +347,11 @@ static struct shadow_page *find_page(const struct assembler *a, uint64_t sp)
 	return p;
 }
 
+bool assembler_has_page(const struct assembler *a, uint64_t sp)
+{
+	return find_page(a, sp);
+}
+
 static bool has_table(uint32_t role)
 {
 	return !(role & (UT_ROLE_DIRECT | UT_ROLE_PASSTHROUGH));

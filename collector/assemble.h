@@ -62,6 +62,11 @@ struct assembler *assembler_new(const struct assembler_options *options);
 int assembler_record(struct assembler *a, const void *data, size_t size);
 
 /**
+ * assembler_has_page() - is there a shadow page of that name (the sp of records) now?
+ */
+bool assembler_has_page(const struct assembler *a, uint64_t sp);
+
+/**
  * assembler_exits() - add a summary of exits (one UT_EXITS)
  * @now: time of the event, CLOCK_MONOTONIC, ns
  */

@@ -36,6 +36,7 @@ static const struct known_tracepoint {
 		      { { "exit_reason", true },
 			{ "isa", false },
 			{ "info1", false },
+			{ "info2", false },
 			{ "vcpu_id", false } } },
 	[TP_ENTRY] = { "kvm_entry", { { "vcpu_id", true } } },
 	[TP_PAGE_FAULT] = { "kvm_page_fault",
@@ -117,7 +118,8 @@ static void learn_role(struct formats *f, const char *print, size_t size)
 	};
 	/* Whoever said that entries have 8 bytes said it of the same bit. */
 	bool four = memmem(print, size, "has_4_byte_gpte", 15);
-	bool eight = memmem(print, size, "gpte_is_8_bytes", 15) || memmem(print, size, "cr4_pae", 7);
+	bool eight =
+		memmem(print, size, "gpte_is_8_bytes", 15) || memmem(print, size, "cr4_pae", 7);
 
 	if (f->has_role || four == eight || !memmem(print, size, "ad_disabled", 11))
 		return;
@@ -158,7 +160,8 @@ static int use_event(struct formats *f, const struct tep_event *event, struct ut
 	struct format format = { .tracepoint = (uint8_t)tp, .bytes = 8 };
 
 	if (event->id <= 0 || event->id >= (int)TYPES)
-		return ut_error_set(err, "format of %s: its number %d is none that a tracepoint has",
+		return ut_error_set(err,
+				    "format of %s: its number %d is none that a tracepoint has",
 				    event->name, event->id);
 	for (unsigned int i = 0; i < TP_FIELDS; i++) {
 		const struct known_field *want = &known_tracepoints[tp].fields[i];
@@ -173,7 +176,8 @@ static int use_event(struct formats *f, const struct tep_event *event, struct ut
 			if (end > format.bytes)
 				format.bytes = (uint16_t)end;
 		} else if (want->needed) {
-			return ut_error_set(err, "format of %s: it has no field '%s' that is a number",
+			return ut_error_set(err,
+					    "format of %s: it has no field '%s' that is a number",
 					    event->name, want->name);
 		}
 	}
@@ -228,7 +232,8 @@ static bool begins(const char *line, size_t size, const char *with)
 /* What a field may be declared with: the name of a type and a name, perhaps of an array. */
 static bool is_declaration(const char *s, size_t size)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ *[]";
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ *[]";
 	size_t open = 0;
 
 	for (size_t i = 0; i < size; i++) {
@@ -258,8 +263,8 @@ static void copy_field(const char *line, size_t size, FILE *out)
 	semicolon = strchr(copy, ';');
 	if (!semicolon || !is_declaration(copy + 7, (size_t)(semicolon - copy) - 7))
 		return;
-	if (sscanf(semicolon, ";\toffset:%5u;\tsize:%5u;\tsigned:%1u%c", &offset, &bytes, &is_signed,
-		   &end) != 4 ||
+	if (sscanf(semicolon, ";\toffset:%5u;\tsize:%5u;\tsigned:%1u%c", &offset, &bytes,
+		   &is_signed, &end) != 4 ||
 	    end != ';')
 		return;
 	*semicolon = '\0';
@@ -272,7 +277,8 @@ static bool take_name(const char *from, size_t size, char *name)
 	if (!size || size >= NAME_BYTES)
 		return false;
 	for (size_t i = 0; i < size; i++) {
-		bool good = (from[i] >= 'a' && from[i] <= 'z') || (from[i] >= 'A' && from[i] <= 'Z') ||
+		bool good = (from[i] >= 'a' && from[i] <= 'z') ||
+			    (from[i] >= 'A' && from[i] <= 'Z') ||
 			    (from[i] >= '0' && from[i] <= '9') || from[i] == '_';
 
 		if (!good)
@@ -304,8 +310,8 @@ static char *rewrite(const char *name, unsigned int id, struct text t, size_t *s
 	return text;
 }
 
-static int parse(struct formats *f, const char *system, const char *name, unsigned int id, const char *text, size_t size,
-		 struct ut_error *err)
+static int parse(struct formats *f, const char *system, const char *name, unsigned int id,
+		 const char *text, size_t size, struct ut_error *err)
 {
 	const struct tep_event *event;
 
@@ -313,7 +319,8 @@ static int parse(struct formats *f, const char *system, const char *name, unsign
 	if (++f->parsed > MAX_PARSED)
 		return ut_error_set(err, "format of %s: told again and again", name);
 	if (tep_parse_event(f->tep, text, size, system))
-		return ut_error_set(err, "format of %s: libtraceevent does not understand it", name);
+		return ut_error_set(err, "format of %s: libtraceevent does not understand it",
+				    name);
 	event = tep_find_event_by_name(f->tep, system, name);
 	if (!event || event->id != (int)id)
 		return ut_error_set(err, "format of %s: it stands there twice", name);
@@ -331,7 +338,8 @@ static bool take_id(const char *line, size_t size, unsigned int *id)
 	return sscanf(copy, "ID: %5u%c", id, &end) == 1;
 }
 
-int formats_add(struct formats *f, const char *system, const char *text, size_t size, struct ut_error *err)
+int formats_add(struct formats *f, const char *system, const char *text, size_t size,
+		struct ut_error *err)
 {
 	struct text t = { text, text + size };
 	char name[NAME_BYTES] = "";
@@ -344,11 +352,12 @@ int formats_add(struct formats *f, const char *system, const char *text, size_t 
 	if (!is_kvm(system))
 		return 0;
 	if (size > IMPORT_FORMAT_BYTES)
-		return ut_error_set(err, "format of a tracepoint of %s: %zu bytes are too long", system,
-				    size);
+		return ut_error_set(err, "format of a tracepoint of %s: %zu bytes are too long",
+				    system, size);
 	if (!next_line(&t, &line, &length) || !begins(line, length, "name: ") ||
 	    !take_name(line + 6, length - 6, name))
-		return ut_error_set(err, "format of a tracepoint of %s: it does not begin with its name",
+		return ut_error_set(err,
+				    "format of a tracepoint of %s: it does not begin with its name",
 				    system);
 	if (!next_line(&t, &line, &length) || !take_id(line, length, &id))
 		return ut_error_set(err, "format of %s: it has no number", name);

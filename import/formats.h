@@ -62,7 +62,7 @@ struct format {
 };
 
 /* The fields of each, by place in format.field. */
-enum { EXIT_REASON, EXIT_ISA, EXIT_INFO1, EXIT_VCPU };
+enum { EXIT_REASON, EXIT_ISA, EXIT_INFO1, EXIT_INFO2, EXIT_VCPU };
 enum { ENTRY_VCPU };
 enum { FAULT_ADDRESS, FAULT_ERROR, FAULT_VCPU };
 enum { CR_RW, CR_NUMBER, CR_VALUE };
