@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reads trace.dat, as trace-cmd record writes it (versions 6 and 7, compressed or not), with
- * libtracecmd. That library is told to load no plug-ins.
+ * Reads trace.dat, as trace-cmd record writes it (versions 6 and 7, compressed or not).
+ *
+ * Its head is read by libtracecmd, which is told to load no plug-ins, after all offsets and sizes were
+ * checked (import/tracedat_file.h). Records are read here (import/tracedat_pages.h says why), in the
+ * order of time, those of all buffers together; memory is bounded by some pages for each CPU.
  */
 #ifndef UNSYNC_IMPORT_TRACEDAT_H
 #define UNSYNC_IMPORT_TRACEDAT_H
