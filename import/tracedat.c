@@ -26,7 +26,7 @@ struct reading {
 	uint32_t tid_at; /* in each record */
 	struct tracedat_pages *pages;
 	size_t n_open;
-	struct tracedat_pages **heap; /* the one whose record is the earliest comes first */
+	size_t *heap; /* of pages: the one whose record is the earliest comes first */
 	size_t n_heap;
 	uint64_t *named; /* bits: threads whose names were handed on */
 	unsigned int n_formats;
@@ -110,26 +110,27 @@ static int tell_head(struct reading *r)
 
 /* ---- records, in the order of time ---- */
 
-static bool earlier(const struct tracedat_pages *a, const struct tracedat_pages *b)
+static bool earlier(const struct reading *r, size_t a, size_t b)
 {
-	return a->time != b->time ? a->time < b->time : a < b;
+	uint64_t at = r->pages[a].time, bt = r->pages[b].time;
+
+	return at != bt ? at < bt : a < b;
 }
 
-/* Lets the one at the top sink to where it belongs. */
+/* Lets what is at a place of the heap sink to where it belongs. */
 static void settle(struct reading *r, size_t i)
 {
-	struct tracedat_pages *p = r->heap[i];
-	size_t child;
+	size_t child, one = r->heap[i];
 
 	while ((child = 2 * i + 1) < r->n_heap) {
-		if (child + 1 < r->n_heap && earlier(r->heap[child + 1], r->heap[child]))
+		if (child + 1 < r->n_heap && earlier(r, r->heap[child + 1], r->heap[child]))
 			child++;
-		if (!earlier(r->heap[child], p))
+		if (!earlier(r, r->heap[child], one))
 			break;
 		r->heap[i] = r->heap[child];
 		i = child;
 	}
-	r->heap[i] = p;
+	r->heap[i] = one;
 }
 
 /* Clocks of different CPUs may differ by a little, and a file may say anything: time stands still then. */
@@ -167,13 +168,13 @@ static int tell_thread(struct reading *r, uint32_t tid)
 	return r->sink->thread(r->sink->arg, tid, 0, name) ? sink_failed(r) : 0;
 }
 
-static int tell_record(struct reading *r, const struct tracedat_pages *p)
+static int tell_record(struct reading *r, const struct tracedat_pages *p, uint32_t cpu)
 {
 	struct import_record record = {
-		.time = time_of(r, p->time), .cpu = p->cpu->cpu, .size = p->size, .data = p->data
+		.time = time_of(r, p->time), .cpu = cpu, .size = p->size, .data = p->data
 	};
 
-	if (p->lost_some && tell_lost(r, record.cpu, p->lost))
+	if (p->lost_some && tell_lost(r, cpu, p->lost))
 		return -1;
 	if (record.size >= sizeof(record.tid) && r->tid_at <= record.size - sizeof(record.tid))
 		memcpy(&record.tid, p->data + r->tid_at, sizeof(record.tid));
@@ -183,12 +184,12 @@ static int tell_record(struct reading *r, const struct tracedat_pages *p)
 }
 
 /* Return: 1 there is a record, 0 there is none, -1 failure. */
-static int advance(struct reading *r, struct tracedat_pages *p)
+static int advance(struct reading *r, struct tracedat_pages *p, uint32_t cpu)
 {
 	int ret = tracedat_pages_next(p, r->err);
 
 	if (!ret && p->lost_some)
-		return tell_lost(r, p->cpu->cpu, p->lost);
+		return tell_lost(r, cpu, p->lost);
 	return ret;
 }
 
@@ -197,7 +198,7 @@ static int open_pages(struct reading *r)
 	size_t n = r->file.n_cpus, ahead = n > AHEAD_CPUS ? 0 : AHEAD;
 
 	r->pages = calloc(n, sizeof(*r->pages));
-	r->heap = calloc(n, sizeof(struct tracedat_pages *));
+	r->heap = calloc(n, sizeof(*r->heap));
 	r->named = calloc(TIDS / BITS_OF(*r->named), sizeof(*r->named));
 	r->zstd = ZSTD_createDCtx();
 	if (!r->pages || !r->heap || !r->named || !r->zstd)
@@ -213,23 +214,25 @@ static int open_pages(struct reading *r)
 
 static int tell_records(struct reading *r)
 {
+	size_t first;
 	int ret;
 
 	if (open_pages(r))
 		return -1;
 	for (size_t i = 0; i < r->n_open; i++) {
-		ret = advance(r, &r->pages[i]);
+		ret = advance(r, &r->pages[i], r->file.cpus[i].cpu);
 		if (ret < 0)
 			return -1;
 		if (ret)
-			r->heap[r->n_heap++] = &r->pages[i];
+			r->heap[r->n_heap++] = i;
 	}
 	for (size_t i = r->n_heap / 2; i > 0; i--)
 		settle(r, i - 1);
 	while (r->n_heap) {
-		if (tell_record(r, r->heap[0]))
+		first = r->heap[0];
+		if (tell_record(r, &r->pages[first], r->file.cpus[first].cpu))
 			return -1;
-		ret = advance(r, r->heap[0]);
+		ret = advance(r, &r->pages[first], r->file.cpus[first].cpu);
 		if (ret < 0)
 			return -1;
 		if (!ret)

@@ -56,16 +56,18 @@ struct in {
 static int damaged(const struct tracedat_file *f, uint64_t place, const char *what,
 		   struct ut_error *err)
 {
-	return ut_error_set(err, "%s: offset %llu: %s; the file is damaged: record again", f->path,
-			    (ull)place, what);
+	ut_error_set(err, "%s: offset %llu: %s; the file is damaged: record again", f->path,
+		     (ull)place, what);
+	return -1;
 }
 
 static int cut_off(const struct tracedat_file *f, const char *what, struct ut_error *err)
 {
-	return ut_error_set(err,
-			    "%s: is cut off: %s at or after its end (%llu bytes); copy it anew or "
-			    "record again; 'trace-cmd restore' may help if trace-cmd was killed",
-			    f->path, what, (ull)f->size);
+	ut_error_set(err,
+		     "%s: is cut off: %s at or after its end (%llu bytes); copy it anew or "
+		     "record again; 'trace-cmd restore' may help if trace-cmd was killed",
+		     f->path, what, (ull)f->size);
+	return -1;
 }
 
 int tracedat_read_at(const struct tracedat_file *f, void *buf, size_t n, uint64_t offset,
@@ -78,9 +80,11 @@ int tracedat_read_at(const struct tracedat_file *f, void *buf, size_t n, uint64_
 		got = pread(f->fd, p, n, (off_t)offset);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0)
-			return ut_error_set(err, "%s: offset %llu: %s", f->path, (ull)offset,
-					    strerror(errno));
+		if (got < 0) {
+			ut_error_set(err, "%s: offset %llu: %s", f->path, (ull)offset,
+				     strerror(errno));
+			return -1;
+		}
 		if (!got)
 			return cut_off(f, "there should be more", err);
 		p += got;
@@ -98,7 +102,7 @@ static void in_file(struct in *in, const struct tracedat_file *f, uint64_t from,
 	in->pos = in->place = from;
 	in->end = to;
 	in->err = err;
-	in->have = 0;
+	in->have_at = in->have = 0;
 }
 
 static void in_close(struct in *in)
@@ -156,19 +160,16 @@ static int skip(struct in *in, uint64_t n)
 
 static int get2(struct in *in, uint16_t *v)
 {
-	*v = 0;
 	return get(in, v, sizeof(*v));
 }
 
 static int get4(struct in *in, uint32_t *v)
 {
-	*v = 0;
 	return get(in, v, sizeof(*v));
 }
 
 static int get8(struct in *in, uint64_t *v)
 {
-	*v = 0;
 	return get(in, v, sizeof(*v));
 }
 
@@ -187,14 +188,14 @@ static int get_string(struct in *in, char *text, size_t room)
 /* Skips bytes that begin with their own number, of four or eight bytes. */
 static int skip4(struct in *in)
 {
-	uint32_t n;
+	uint32_t n = 0;
 
 	return get4(in, &n) || skip(in, n) ? -1 : 0;
 }
 
 static int skip8(struct in *in)
 {
-	uint64_t n;
+	uint64_t n = 0;
 
 	return get8(in, &n) || skip(in, n) ? -1 : 0;
 }
@@ -204,7 +205,7 @@ static int skip8(struct in *in)
 static int decompress(struct in *in)
 {
 	const struct tracedat_file *f = in->f;
-	uint32_t packed_size, size;
+	uint32_t packed_size = 0, size = 0;
 	uint8_t *packed, *bytes;
 	size_t got;
 
@@ -244,8 +245,8 @@ fail:
 static int in_section(struct in *in, const struct tracedat_file *f, uint64_t offset,
 		      unsigned int wanted, struct ut_error *err)
 {
-	uint16_t id, flags;
-	uint64_t size;
+	uint16_t id = 0, flags = 0;
+	uint64_t size = 0;
 
 	in_file(in, f, offset, f->size, err);
 	if (offset > f->size - SECTION_HEAD)
@@ -264,7 +265,7 @@ static int in_section(struct in *in, const struct tracedat_file *f, uint64_t off
 static int check_sections(const struct tracedat_file *f, uint64_t offset, struct ut_error *err)
 {
 	struct in in;
-	uint64_t size;
+	uint64_t size = 0;
 
 	in_file(&in, f, offset, f->size, err);
 	while (in.end - in.pos >= SECTION_HEAD) {
@@ -368,8 +369,8 @@ static int take_buffer(struct tracedat_file *f, struct in *in)
 {
 	char name[NAME_BYTES], clock[NAME_BYTES];
 	struct tracedat_cpu cpu = { 0 };
-	uint64_t offset;
-	uint32_t n;
+	uint64_t offset = 0;
+	uint32_t n = 0;
 	uint16_t head[2];
 	size_t had = f->n_cpus;
 
@@ -455,8 +456,8 @@ static int take_option(struct tracedat_file *f, unsigned int id, struct in *in)
 static int options_v7(struct tracedat_file *f, struct in *in, uint64_t *next)
 {
 	uint64_t end;
-	uint16_t id;
-	uint32_t n;
+	uint16_t id = 0;
+	uint32_t n = 0;
 	int ret;
 
 	for (;;) {
@@ -490,7 +491,7 @@ static int check_compression(struct tracedat_file *f, const char *name, struct u
 static int read_v7(struct tracedat_file *f, struct in *in)
 {
 	char name[NAME_BYTES], version[NAME_BYTES];
-	uint64_t offset;
+	uint64_t offset = 0;
 	struct in options;
 	int ret;
 
@@ -526,8 +527,8 @@ struct buffers_v6 {
 static int options_v6(struct tracedat_file *f, struct in *in, struct buffers_v6 *buffers)
 {
 	struct in one;
-	uint16_t id;
-	uint32_t n;
+	uint16_t id = 0;
+	uint32_t n = 0;
 
 	for (;;) {
 		if (get2(in, &id))
@@ -587,7 +588,7 @@ static int expect(struct in *in, const char *tag, size_t n)
 /* The formats of ftrace itself: texts, each with its size. */
 static int skip_texts(struct in *in)
 {
-	uint32_t n;
+	uint32_t n = 0;
 
 	if (get4(in, &n))
 		return -1;
@@ -601,7 +602,7 @@ static int skip_texts(struct in *in)
 static int skip_formats(struct in *in)
 {
 	char name[NAME_BYTES];
-	uint32_t n;
+	uint32_t n = 0;
 
 	if (get4(in, &n))
 		return -1;
@@ -648,7 +649,7 @@ static int check_machine(const struct tracedat_file *f, struct ut_error *err)
 static int read_head(struct tracedat_file *f, struct in *in)
 {
 	char magic[TRACEDAT_MAGIC_BYTES], version[8];
-	uint8_t big, word;
+	uint8_t big = 0, word;
 
 	if (get(in, magic, sizeof(magic)) || get_string(in, version, sizeof(version)) ||
 	    get(in, &big, 1) || get(in, &word, 1))
@@ -734,9 +735,9 @@ static int hand_formats(struct in *in, char *text,
 			int (*take)(void *arg, const char *system, const char *text, size_t size),
 			void *arg)
 {
-	uint32_t systems, events;
+	uint32_t systems = 0, events = 0;
 	char system[NAME_BYTES];
-	uint64_t n;
+	uint64_t n = 0;
 
 	if (get4(in, &systems))
 		return -1;

@@ -43,9 +43,9 @@ static uint64_t words(const uint8_t *at)
 
 static int damaged(const struct tracedat_pages *p, const char *what, struct ut_error *err)
 {
-	return ut_error_set(err,
-			    "%s: before offset %llu: CPU %u: %s; the file is damaged: record again",
-			    p->f->path, (ull)p->next, p->cpu->cpu, what);
+	ut_error_set(err, "%s: before offset %llu: CPU %u: %s; the file is damaged: record again",
+		     p->f->path, (ull)p->next, p->cpu->cpu, what);
+	return -1;
 }
 
 static int reserve(uint8_t **bytes, size_t *room, size_t size)
