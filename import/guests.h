@@ -83,8 +83,9 @@ struct guest_thread {
 	struct guest_thread *next;
 	struct guest_vcpu *vcpu; /* NULL: it runs none */
 	uint32_t tid, pid;
-	uint32_t cpu;	  /* where it was last */
-	uint64_t zapping; /* the page out of sync that it zapped last: a sync of that is part of it */
+	uint32_t cpu; /* where it was last */
+	uint64_t
+		zapping; /* the page out of sync that it zapped last: a sync of that is part of it */
 	char name[16];
 };
 

@@ -140,7 +140,8 @@ static int note_home(struct guest_vm *vm, uint64_t root, uint64_t leaf)
 	return 0;
 }
 
-int roots_walked(struct guest_vm *vm, uint64_t gfn, unsigned int index, uint64_t entry, uint64_t leaf)
+int roots_walked(struct guest_vm *vm, uint64_t gfn, unsigned int index, uint64_t entry,
+		 uint64_t leaf)
 {
 	struct guest_root *r = find(vm, gfn);
 

@@ -36,7 +36,8 @@ int roots_use(struct guest_vm *vm, uint64_t gfn);
  *
  * Return: 0, or -1 if out of memory.
  */
-int roots_walked(struct guest_vm *vm, uint64_t gfn, unsigned int index, uint64_t entry, uint64_t leaf);
+int roots_walked(struct guest_vm *vm, uint64_t gfn, unsigned int index, uint64_t entry,
+		 uint64_t leaf);
 
 /**
  * roots_by_entry() - can a walk have begun at a root?
@@ -47,7 +48,8 @@ int roots_walked(struct guest_vm *vm, uint64_t gfn, unsigned int index, uint64_t
  * Return: @now, unless its entry is known to be another, or not known and in the guest's user space, and
  * exactly one root has this one.
  */
-uint64_t roots_by_entry(const struct guest_vm *vm, uint64_t now, unsigned int index, uint64_t entry);
+uint64_t roots_by_entry(const struct guest_vm *vm, uint64_t now, unsigned int index,
+			uint64_t entry);
 
 /**
  * roots_entered() - on which root a vCPU is after a write to CR3 that nobody told

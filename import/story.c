@@ -26,7 +26,9 @@
 #define VMX_INVPCID 58u
 #define VMX_REASON 0xffffu
 /* What to do about a recording that lacks what is needed. */
-#define STORY_REMEDY "record with: perf record -a -k CLOCK_MONOTONIC -e 'kvm:*' -e 'kvmmmu:*', or trace-cmd record -C mono -e kvm -e kvmmmu"
+#define STORY_REMEDY                                                                               \
+	"record with: perf record -a -k CLOCK_MONOTONIC -e 'kvm:*' -e 'kvmmmu:*', or trace-cmd "   \
+	"record -C mono -e kvm -e kvmmmu"
 #define INVPCID_ALL 2u
 #define INVPCID_ALL_BUT_GLOBAL 3u
 
@@ -287,7 +289,9 @@ static int end_fault(struct story *s, struct guest_vcpu *c, uint64_t time)
 				.gva = f->gva,
 				.error = f->error,
 				.outcome = outcome_of(f),
-				.map_level = f->mmio ? 0 : f->set ? f->set : f->goal };
+				.map_level = f->mmio  ? 0
+					     : f->set ? f->set
+						      : f->goal };
 	if (has_walk(f)) {
 		memcpy(r.walk, f->walk, sizeof(r.walk));
 		r.top = f->top;
@@ -385,8 +389,7 @@ static int written_cr(const struct guest_exit *e)
 	if (e->isa == UT_ISA_SVM && e->reason == SVM_CR0_SEL_WRITE)
 		return 0;
 	/* Number of the register, then the kind of access: 0 is a write. */
-	if (e->isa == UT_ISA_VMX && (e->reason & VMX_REASON) == VMX_CR_ACCESS &&
-	    !(e->info1 & 0x30))
+	if (e->isa == UT_ISA_VMX && (e->reason & VMX_REASON) == VMX_CR_ACCESS && !(e->info1 & 0x30))
 		return (int)(e->info1 & 15);
 	return -1;
 }
@@ -421,8 +424,8 @@ static int end_invalidation(struct story *s, struct guest_vcpu *c, uint64_t time
 	bool svm = e->isa == UT_ISA_SVM;
 
 	if (svm ? e->reason == SVM_INVLPG : (e->reason & VMX_REASON) == VMX_INVLPG)
-		return e->emulated ? put_gap(s, c, time, UT_INVLPG) :
-				     put_value(s, c, time, UT_INVLPG, e->info1, 0);
+		return e->emulated ? put_gap(s, c, time, UT_INVLPG)
+				   : put_value(s, c, time, UT_INVLPG, e->info1, 0);
 	if (svm ? e->reason != SVM_INVPCID : (e->reason & VMX_REASON) != VMX_INVPCID)
 		return 0;
 	/* AMD's processors tell the type; what it concerns is in guest memory. */
@@ -459,8 +462,8 @@ static int begin_exit(struct story *s, const struct now *n)
 				       .info1 = get(n, EXIT_INFO1),
 				       .info2 = get(n, EXIT_INFO2),
 				       .open = true };
-	if (c->exit.isa == UT_ISA_SVM ? c->exit.reason == SVM_NPF :
-					(c->exit.reason & VMX_REASON) == VMX_EPT_VIOLATION)
+	if (c->exit.isa == UT_ISA_SVM ? c->exit.reason == SVM_NPF
+				      : (c->exit.reason & VMX_REASON) == VMX_EPT_VIOLATION)
 		s->nested++;
 	return 0;
 }
@@ -590,7 +593,8 @@ static int take_page(struct story *s, const struct now *n)
 				    .vm = vm->id,
 				    .vcpu = n->vcpu ? n->vcpu->id : UT_NO_VCPU };
 	r.flags = get(n, PAGE_UNSYNC) ? REC_PAGE_UNSYNC : 0;
-	if ((kind == UT_HOST_SYNC || kind == UT_HOST_UNSYNC) && !assembler_has_page(s->assembler, r.sp)) {
+	if ((kind == UT_HOST_SYNC || kind == UT_HOST_UNSYNC) &&
+	    !assembler_has_page(s->assembler, r.sp)) {
 		/* It was there before the recording. */
 		r.head.kind = REC_RUNNING_PAGE;
 		if (put(s, &r, sizeof(r)))
@@ -663,9 +667,8 @@ static int take_vcpu_record(struct story *s, const struct now *n)
 		f->mmio = true;
 		return 0;
 	case TP_PV_FLUSH:
-		return get(n, PV_NEED_FLUSH) ?
-			       put_value(s, n->vcpu, n->time, UT_PV_FLUSH, 0, 1) :
-			       0;
+		return get(n, PV_NEED_FLUSH) ? put_value(s, n->vcpu, n->time, UT_PV_FLUSH, 0, 1)
+					     : 0;
 	case TP_HV_FLUSH:
 	case TP_HV_FLUSH_EX:
 		return take_hv_flush(s, n, n->format->tracepoint == TP_HV_FLUSH);
@@ -725,11 +728,13 @@ static int begin(struct story *s, uint64_t time)
 		return fail(s, "it has no events of KVM; " STORY_REMEDY);
 	if (!formats_has(s->formats, TP_GET_PAGE) || !formats_has(s->formats, TP_PAGE_FAULT))
 		return ut_error_set(&s->sink.err, "it has no %s events; " STORY_REMEDY,
-				    formats_has(s->formats, TP_GET_PAGE) ? "kvm:kvm_page_fault" :
-									   "kvmmmu:kvm_mmu_get_page");
+				    formats_has(s->formats, TP_GET_PAGE)
+					    ? "kvm:kvm_page_fault"
+					    : "kvmmmu:kvm_mmu_get_page");
 	if (!options.role)
-		return fail(s, "its formats do not tell how roles of shadow pages are to be read: it "
-			       "was recorded on Linux before 4.13");
+		return fail(s,
+			    "its formats do not tell how roles of shadow pages are to be read: it "
+			    "was recorded on Linux before 4.13");
 	s->assembler = assembler_new(&options);
 	return s->assembler ? 0 : out_of_memory(s);
 }
@@ -851,9 +856,9 @@ static int finish(struct story *s)
 	}
 	return assembler_stat(s->assembler, s->last, "import.records", s->counts.records) ||
 			       assembler_stat(s->assembler, s->last, "import.unseen_writes",
-					      s->unseen) ?
-		       -1 :
-		       0;
+					      s->unseen)
+		       ? -1
+		       : 0;
 }
 
 /* Is it worth anything? */
@@ -862,12 +867,14 @@ static int judge(const struct story *s, struct ut_error *err)
 	if (s->tables)
 		return 0;
 	if (s->nested)
-		return ut_error_set(err, "it is of a host with EPT or NPT (%" PRIu64
-					 " exits say so), whose guests have no shadow pages; record on "
-					 "a host with kvm_intel ept=0 or kvm_amd npt=0",
+		return ut_error_set(err,
+				    "it is of a host with EPT or NPT (%" PRIu64
+				    " exits say so), whose guests have no shadow pages; record on "
+				    "a host with kvm_intel ept=0 or kvm_amd npt=0",
 				    s->nested);
-	return ut_error_set(err, "it has no shadow page of a guest's table: no guest with paging ran "
-				 "while it was recorded");
+	return ut_error_set(err,
+			    "it has no shadow page of a guest's table: no guest with paging ran "
+			    "while it was recorded");
 }
 
 int story_end(struct story *s, struct ut_error *err)

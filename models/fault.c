@@ -413,6 +413,46 @@ static void host_filled(struct um_mmu *mmu, const struct um_vcpu *vcpu, const st
 		um_host_filled(table, f->gva, !(vcpu->cr4 & UT_CR4_PAE));
 }
 
+/* The entry as the walk left it. */
+static void learn_entry(struct um_mmu *mmu, struct um_frame *frame, unsigned int offset,
+			unsigned int size, uint64_t entry)
+{
+	if (!frame || !frame->host_pages || (frame->table && !frame->partial))
+		return;
+	if (!um_frame_know(mmu, frame))
+		return;
+	frame->partial = true;
+	um_frame_write(frame, offset, size, entry);
+}
+
+/*
+ * Of tables that the trace gives no content of, a walk shows an entry on each level. What has changed
+ * since it was last seen is told by writes, so this is none.
+ */
+static void learn_walk(struct um_mmu *mmu, const struct um_vcpu *vcpu, const struct ut_fault *f)
+{
+	bool narrow = !(vcpu->cr4 & UT_CR4_PAE), pae = f->top == UM_TOP_LEVEL;
+	bool filled = f->outcome != UT_OUT_REFLECTED && f->outcome != UT_OUT_UNKNOWN;
+	unsigned int bits = narrow ? 10 : 9, size = narrow ? 4 : 8;
+	uint64_t gfn = um_cr3_gfn(vcpu->cr3);
+
+	for (unsigned int level = f->top; level >= f->bottom && level; level--) {
+		uint64_t entry = f->walk[level - 1];
+		unsigned int index =
+			f->gva >> (UM_FRAME_SHIFT + bits * (level - 1)) & ((1u << bits) - 1);
+
+		if (filled)
+			entry |= UT_PTE_A;
+		if (filled && level == f->bottom && f->error & UT_PF_WRITE)
+			entry |= UT_PTE_D;
+		/* PAE's four top entries are in no table that is shadowed. */
+		if (!pae || level != f->top)
+			learn_entry(mmu, um_frame_find(&um_shadow(mmu)->frames, gfn), index * size,
+				    size, entry);
+		gfn = (entry & UT_PTE_FRAME) >> UM_FRAME_SHIFT;
+	}
+}
+
 void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f)
 {
 	if (f->outcome == UT_OUT_MMIO) {
@@ -425,6 +465,8 @@ void um_fault(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct ut_fault *f
 		mmu->count[f->outcome == UT_OUT_REFLECTED ? UM_exit_reflect : UM_exit_fault]++;
 		return;
 	}
+	if (um_shadow(mmu)->partial)
+		learn_walk(mmu, vcpu, f);
 	if (um_shadow(mmu)->tops)
 		um_learn_top(mmu, vcpu, f);
 	if (spared(mmu, vcpu, f)) {

@@ -131,6 +131,7 @@ void um_frame_forget(struct um_mmu *mmu, struct um_frame *frame)
 	}
 	frame->table = NULL;
 	frame->announced = false;
+	frame->partial = false;
 	memset(frame->host_has, 0, sizeof(frame->host_has));
 	um_bounds_known(frame);
 }

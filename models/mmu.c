@@ -376,11 +376,12 @@ static void learn_word(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame
 static void learn(struct um_mmu *mmu, struct um_vcpu *vcpu, struct um_frame *frame,
 		  const struct ut_page *p)
 {
-	bool fresh = !frame->table;
+	bool fresh = !frame->table || frame->partial;
 	unsigned int next = 0;
 
 	if (!um_frame_know(mmu, frame))
 		return;
+	frame->partial = false;
 	for (unsigned int i = 0; i < UM_ENTRIES; i++) {
 		uint64_t value = 0;
 
@@ -407,6 +408,8 @@ static void on_page_new(struct um_mmu *mmu, struct um_vcpu *vcpu, const struct u
 	frame->host_pages++;
 	if (p->known)
 		learn(mmu, vcpu, frame, p);
+	else
+		um_shadow(mmu)->partial = true;
 }
 
 /*

@@ -181,7 +181,8 @@ struct um_page {
 /* A guest frame that is or may be a table. */
 struct um_frame {
 	uint64_t gfn;
-	uint64_t *table; /* its content, UM_ENTRIES words; NULL if the trace did not give it */
+	uint64_t *
+		table; /* its content, UM_ENTRIES words; NULL if the trace did not give any of it */
 	struct um_page *pages; /* shadow pages of it, direct ones included */
 	uint64_t *writable;    /* leaf entries that map it writable: page id << 16 | index */
 	uint32_t n_writable, cap_writable;
@@ -202,6 +203,7 @@ struct um_frame {
 	bool unsettled;			    /* on the list of those that will be asked about */
 
 	bool announced; /* a fault of the next write to it was counted already */
+	bool partial;	/* of its content only what walks showed is known; the rest is zero */
 };
 
 struct um_vcpu {

@@ -54,6 +54,7 @@ struct um_shadow {
 	int64_t bookkeeping;
 	uint64_t visit;	 /* number of the last um_for_each_page() */
 	bool tops;	 /* this is or was a guest with 32-bit tables or PAE */
+	bool partial;	 /* the host shadowed tables whose content the trace did not give */
 	bool empty_tops; /* there may be tops that nothing hangs off any more */
 
 	/* bounds.c: tables given up during the run of writes under way */

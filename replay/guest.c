@@ -27,6 +27,7 @@ struct table {
 	uint64_t gfn;
 	uint32_t host_pages; /* shadow pages that the recorded host has of it */
 	bool known;	     /* now[] is what it holds; else what it held when last known */
+	bool partial;	     /* its content was not told: known from walks, in doubt elsewhere */
 	uint64_t now[UT_TABLE_ENTRIES], since[UT_TABLE_ENTRIES];
 	int32_t past[UT_TABLE_ENTRIES]; /* newest version before now; -1: none */
 	uint64_t doubt[UT_TABLE_ENTRIES / 64];
@@ -224,6 +225,7 @@ static void on_page_new(struct ur_guest *g, const struct ut_page *p)
 		return;
 	/* What it held when it was forgotten it may have held until now. */
 	t->known = true;
+	t->partial = false;
 	for (unsigned int i = 0, next = 0; i < UT_TABLE_ENTRIES; i++) {
 		uint64_t value = 0;
 
@@ -244,6 +246,7 @@ static void on_page_zap(struct ur_guest *g, const struct ut_page *p)
 		return;
 	/* Nothing is known of it from here on. */
 	t->known = false;
+	t->partial = false;
 }
 
 static void on_write(struct ur_guest *g, const struct ut_write *w)
@@ -627,6 +630,15 @@ static void witness(struct ur_guest *g, struct table *t, struct mode m, unsigned
 	unsigned int word = word_at(m, index);
 	uint64_t known = entry_in(m, index, t->now[word]);
 
+	if (!t->known && t->host_pages) {
+		t->known = t->partial = true;
+		memset(t->doubt, -1, sizeof(t->doubt));
+	}
+	if (t->partial && doubtful(t, word)) {
+		set_word(g, t, word, word_with(m, index, t->now[word], used));
+		set_doubt(t, word, m.narrow);
+		return;
+	}
 	if (t->known && !((known ^ value) & ~(UT_PTE_A | UT_PTE_D)) && !doubtful(t, word)) {
 		set_word(g, t, word, word_with(m, index, t->now[word], known | (used & ~value)));
 		return;

@@ -824,7 +824,7 @@ static uint64_t low_bytes(uint64_t v, unsigned int size)
 	return size == 8 ? v : v & ((1ull << 8 * size) - 1);
 }
 
-/* Bytes of a table whose content is not known, so that nothing can depend on them. */
+/* Bytes of a table whose content was not told. */
 static uint64_t new_bytes(const struct scrub *s, uint64_t v, unsigned int offset, unsigned int size)
 {
 	if (size == 8 && !(offset % 8))
@@ -866,6 +866,8 @@ static void scrub_write(struct scrub *s, struct ut_event *e)
 	if (t->words) {
 		write_known(s, t, w);
 	} else {
+		/* Its words may be known one by one, from walks; not what parts of them become. */
+		s->report->inexact += t->host_pages && (w->size != 8 || w->offset % 8);
 		w->val = new_bytes(s, w->val, w->offset, w->size);
 		w->old = new_bytes(s, w->old, w->offset, w->size);
 	}

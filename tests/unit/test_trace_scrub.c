@@ -151,6 +151,7 @@ struct odd {
 	uint64_t time;
 	bool wild;		    /* writes of any size at any place, and unseen ones, too */
 	unsigned int pages[FRAMES]; /* that the host has of each frame */
+	bool untold[FRAMES];	    /* its content was not told with the first of them */
 };
 
 static uint64_t rnd(struct odd *o, uint64_t below)
@@ -196,10 +197,16 @@ static unsigned int *pages_of(struct odd *o, uint64_t gfn)
 	return n < FRAMES && gfn == FIRST_FRAME + 37 * n ? &o->pages[n] : NULL;
 }
 
+static bool is_untold(struct odd *o, uint64_t gfn)
+{
+	const unsigned int *pages = pages_of(o, gfn);
+
+	return pages && o->untold[pages - o->pages];
+}
+
 static void odd_page(struct odd *o)
 {
 	unsigned int *pages;
-
 	struct ut_entry entries[UT_TABLE_ENTRIES];
 	struct ut_event e = { .kind = UT_PAGE_NEW };
 	struct ut_page *p = &e.page;
@@ -209,8 +216,8 @@ static void odd_page(struct odd *o)
 		  UT_ROLE_EFER_NX | (rnd(o, 12) ? 0 : UT_ROLE_DIRECT);
 	pages = pages_of(o, p->gfn);
 	p->known = !(p->role & UT_ROLE_DIRECT) && rnd(o, 12) && (o->wild || (pages && !*pages));
-	if (pages && !(p->role & UT_ROLE_DIRECT))
-		++*pages;
+	if (pages && !(p->role & UT_ROLE_DIRECT) && !(*pages)++)
+		o->untold[pages - o->pages] = !p->known;
 	p->entries = entries;
 	for (unsigned int i = 0; p->known && i < UT_TABLE_ENTRIES;
 	     i += 1 + (unsigned int)rnd(o, 9)) {
@@ -264,7 +271,10 @@ static void odd_write(struct odd *o)
 	w->offset = (uint16_t)(8 * rnd(o, 511));
 	w->val = entry(o);
 	w->how = (uint8_t)(1 + rnd(o, 3));
-	if (!rnd(o, 6)) {
+	/* Of tables whose content was not told, what parts of words become cannot be kept. */
+	if (!o->wild && is_untold(o, w->gfn))
+		;
+	else if (!rnd(o, 6)) {
 		w->size = 1; /* flags; what was not present stays so */
 		w->val = rnd(o, 256) & ~UT_PTE_P;
 	} else if (!rnd(o, 8)) {
