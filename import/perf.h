@@ -13,6 +13,12 @@
 
 #include "import/record.h"
 
+/*
+ * Memory for records that wait for their place in time. If there are more between two marks, the earlier
+ * half is handed on; should a record follow then whose place was among these, the recording is refused.
+ */
+#define PERF_WINDOW_BYTES (1ull << 30)
+
 /**
  * perf_recognise() - is this how such a file begins?
  * @head: first bytes of the file
