@@ -167,7 +167,7 @@ static ssize_t read_at(struct perf *p, void *to, size_t n, uint64_t offset)
 			continue;
 		if (got < 0)
 			return ut_error_set(p->err, "%s: offset %llu: cannot read: %s", p->path,
-					    (unsigned long long)(offset + done), strerror(errno));
+					    (unsigned long long)offset + done, strerror(errno));
 		if (!got)
 			break;
 		done += (size_t)got;
@@ -222,7 +222,7 @@ static int feed_read(struct perf *p)
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return ut_error_set(p->err, "%s: offset %llu: cannot read: %s", p->path,
-				    (unsigned long long)(f->offset + f->end), strerror(errno));
+				    (unsigned long long)f->offset + f->end, strerror(errno));
 	f->end += (size_t)got;
 	p->left -= (uint64_t)got;
 	return got > 0;
@@ -238,7 +238,7 @@ static int tell(struct perf *p, enum import_fact fact, const char *value)
 	return p->sink->fact(p->sink->arg, fact, value) ? sink_error(p) : 0;
 }
 
-/* Appends a text that has its length in front; returns how many bytes that were, 0: it is not whole. */
+/* Appends a text that has its length in front. Return: bytes of both, 0: it is not whole. */
 static size_t add_text(char *to, const uint8_t *data, size_t size)
 {
 	size_t n, have = strlen(to);
@@ -410,8 +410,8 @@ static int put(struct perf *p, struct perf_chunk *c, const struct import_record 
 }
 
 /*
- * The kernel notes the time of a loss when it has room again, with a record to write whose time it took
- * before: that record is the first after the loss all the same.
+ * The kernel notes the time of a loss when it has room again, with a record to write whose time it
+ * took before: that record is the first after the loss all the same.
  */
 static int put_gap(struct perf *p, struct perf_chunk *c, uint64_t next)
 {
@@ -467,7 +467,7 @@ static int read_sample(struct perf *p, struct perf_chunk *c, const uint8_t *reco
 		item.pid = perf_u32(record + e->tid);
 		item.tid = perf_u32(record + e->tid + 4);
 	}
-	/* Of a thread that perf had no number for, the record itself has one: its third common field. */
+	/* Of a thread that perf had no number for, the record has one: its last common field. */
 	if ((item.tid == 0 || item.tid == UINT32_MAX) && raw.size >= 8) {
 		item.tid = perf_u32(raw.data + 4);
 		item.pid = 0;
@@ -537,8 +537,8 @@ static bool may_be_kept(const struct perf *p, const struct perf_id *id)
 }
 
 /*
- * Either a driver says that its hardware dropped samples, at that moment; or perf says at the end what was
- * dropped in all, of which LOST records may have told already.
+ * Either a driver says that its hardware dropped samples, at that moment; or perf says at the end
+ * what was dropped in all, of which LOST records may have told already.
  */
 static int read_lost_samples(struct perf *p, struct perf_chunk *c, const uint8_t *record,
 			     uint32_t size, uint32_t flags)
@@ -784,9 +784,9 @@ struct packed {
 };
 
 /*
- * How long a record with compressed data is. Linux 6.16 and some after it wrote lengths that do not fit
- * into their fields: then the first record of a lump says, modulo 65536 and rounded up, how long the lump
- * is; each of the others has its own length, but not that of its data.
+ * How long a record with compressed data is. perf of Linux 6.16 and some after it wrote lengths
+ * that do not fit into their fields: then the first record of a lump says, modulo 65536 and rounded
+ * up, how long the lump is; each of the others has its own length, but not that of its data.
  * Return: whether it makes sense.
  */
 static bool measure_packed(const struct perf *p, const uint8_t *record, struct packed *k)
@@ -994,7 +994,7 @@ static int read_ids(struct perf *p, uint64_t offset, uint64_t size)
 
 	if (!is_inside(p, offset, size))
 		return refused(p, offset, ENDS_EARLY);
-	/* No id stands in the file for several events, so all are fewer than the file has room for. */
+	/* No two events share ids, so all of them take less room than the file has. */
 	p->ids_bytes += size;
 	if (p->ids_bytes > p->size)
 		return damaged(p, offset, "ids of events that overlap");

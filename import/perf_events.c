@@ -290,8 +290,8 @@ void perf_events_note_values(struct perf_events *ev, const struct perf_event *e,
 	if (!(e->values & VALUE_ID) || !(e->values & VALUE_LOST))
 		return;
 	/*
-	 * Value, id and lost of each counter of a group, after the times. A single counter's times stand
-	 * between the first two of these, which makes no difference to where the others are.
+	 * Value, id and lost of each counter of a group, after the times. A single counter's times
+	 * stand between the first two of these, which makes no difference to where the others are.
 	 */
 	each = 3 * WORD;
 	at = !!(e->values & VALUE_TIME_ENABLED) + !!(e->values & VALUE_TIME_RUNNING) + group;

@@ -2,8 +2,8 @@
 /*
  * The events of a perf.data: how their samples are laid out, and which samples are theirs.
  *
- * Each event has attributes (perf_event_attr of the kernel's interface) that say which fields its samples
- * have, and what stands at the end of all other records; and one id for each CPU or thread.
+ * Each event has attributes (perf_event_attr of the kernel's interface) that say which fields its
+ * samples have, and what stands at the end of all other records; and one id for each CPU or thread.
  */
 #ifndef UNSYNC_IMPORT_PERF_EVENTS_H
 #define UNSYNC_IMPORT_PERF_EVENTS_H
@@ -16,7 +16,10 @@
 
 #define PERF_TYPE_TRACEPOINT 2u
 
-/* Places are bytes from the beginning of the record, or, of a tail, from its end; 0: there is no such. */
+/*
+ * Places are bytes from the beginning of the record, or, of a tail, from its end; 0: there is no
+ * such.
+ */
 struct perf_event {
 	uint64_t samples; /* fields that they have, as bits */
 	uint64_t values;  /* layout of counters' values, as bits */

@@ -102,7 +102,7 @@ static const char *take_head(struct cursor *c)
 	if (!p || memcmp(p, magic, sizeof(magic)) != 0)
 		return "these are no formats of events";
 	take_text(c); /* version */
-	/* 0: the least significant byte comes first, as on this machine, or the whole file would differ. */
+	/* 0: the least significant byte comes first. */
 	if (take_u8(c) != !*(const uint8_t *)&one)
 		return "the formats of events are of a machine with the other byte order";
 	if (take_u8(c) != 8)
@@ -146,6 +146,6 @@ int perf_tracing_read(const uint8_t *data, size_t size, const char *path, uint64
 			"it again";
 	if (wrong)
 		return ut_error_set(err, "%s: offset %llu: %s", path,
-				    (unsigned long long)(offset + c.at), wrong);
+				    (unsigned long long)offset + c.at, wrong);
 	return 0;
 }

@@ -183,7 +183,9 @@ int perf_window_end(struct perf_window *w, struct ut_error *err)
 
 /* ---- memory ---- */
 
-/* Room for as much again, at the price of an order that is only right if nothing earlier follows. */
+/*
+ * Room for as much again, at the price of an order that is only right if nothing earlier follows.
+ */
 static int make_room(struct perf_window *w, struct ut_error *err)
 {
 	uint32_t enough = w->n_chunks / 2;

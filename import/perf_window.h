@@ -3,12 +3,12 @@
  * Records of a perf.data that wait until nothing earlier can come any more.
  *
  * perf record empties the buffers of all CPUs in rounds and marks the end of each. What a CPU had
- * before the latest time that one round saw is in the file by the end of the next round; so then, all
- * up to that time can be handed on.
+ * before the latest time that one round saw is in the file by the end of the next round; so then,
+ * all up to that time can be handed on.
  *
- * The bytes of the records stay where they were read to, in chunks that are used again once all of their
- * records are handed on. Records of one CPU come in order already: such runs are merged, nothing is
- * sorted.
+ * The bytes of the records stay where they were read to, in chunks that are used again once all of
+ * their records are handed on. Records of one CPU come in order already: such runs are merged,
+ * nothing is sorted.
  */
 #ifndef UNSYNC_IMPORT_PERF_WINDOW_H
 #define UNSYNC_IMPORT_PERF_WINDOW_H
@@ -93,7 +93,8 @@ static inline bool perf_chunk_again(struct perf_chunk *c)
  * @item: copied; its time is not 0
  * @err: set on failure
  *
- * An item that comes too late for its place is handed on as soon as possible, with the time of that moment.
+ * An item that comes too late for its place is handed on as soon as possible, with the time of that
+ * moment.
  * Return: 0 or -1.
  */
 int perf_window_add(struct perf_window *w, struct perf_chunk *c, const struct import_record *item,
