@@ -300,8 +300,13 @@ static char *rewrite(const char *name, unsigned int id, struct text t, size_t *s
 	if (!out)
 		return NULL;
 	fprintf(out, "name: %s\nID: %u\nformat:\n", name, id);
-	while (next_line(&t, &line, &length) && !begins(line, length, "print fmt:"))
-		copy_field(line, length, out);
+	while (next_line(&t, &line, &length) && !begins(line, length, "print fmt:")) {
+		/* An empty line ends the fields that all events have. */
+		if (length)
+			copy_field(line, length, out);
+		else
+			fputc('\n', out);
+	}
 	fputs("\nprint fmt: \"\"\n", out);
 	if (fclose(out)) {
 		free(text);
