@@ -9,6 +9,7 @@
 #include "collector/assemble.h"
 #include "import/formats.h"
 #include "import/guests.h"
+#include "import/placing.h"
 #include "import/roots.h"
 
 #define PAGE_SHIFT 12
@@ -39,11 +40,13 @@ struct story {
 	struct formats *formats;
 	struct guests *guests;
 	struct assembler *assembler; /* NULL before the first record */
+	struct placing *placing;
 	char *facts[IMPORT_FACTS];
 	uint64_t last;	 /* time of the last record */
 	uint64_t nested; /* exits that only EPT or NPT has */
 	uint64_t tables; /* shadow pages with a guest table behind them */
 	uint64_t pages;	 /* others */
+	bool refused;	 /* emit() wants no more */
 	uint64_t unseen; /* emulated writes to tables, of which no record has the value */
 };
 
@@ -82,10 +85,10 @@ static struct rec_head head_of(const struct guest_vcpu *c, uint64_t time, unsign
 
 static int put(struct story *s, const void *record, size_t size)
 {
-	/* What emit() said is its own; otherwise it was memory. */
 	if (!assembler_record(s->assembler, record, size))
 		return 0;
-	return s->sink.err.text[0] ? -1 : out_of_memory(s);
+	/* What emit() has to say is its own. */
+	return s->refused ? -1 : out_of_memory(s);
 }
 
 static int put_value(struct story *s, const struct guest_vcpu *c, uint64_t time, unsigned int kind,
@@ -134,8 +137,18 @@ static int take_event(void *arg, const struct ut_event *e)
 {
 	struct story *s = arg;
 
+	if (!placing_event(s->placing, e))
+		return 0;
+	return s->refused ? -1 : out_of_memory(s);
+}
+
+static int emit_event(void *arg, const struct ut_event *e)
+{
+	struct story *s = arg;
+
 	s->counts.events++;
-	return s->opt.emit(s->opt.arg, e);
+	s->refused = s->opt.emit(s->opt.arg, e);
+	return s->refused ? -1 : 0;
 }
 
 /* ---- registers, as far as they can be told ---- */
@@ -771,7 +784,7 @@ static int take_lost(void *arg, uint64_t time, uint32_t cpu, uint64_t count)
 		return -1;
 	guests_interrupt(s->guests, cpu);
 	if (assembler_lost(s->assembler, time, UT_LOST_IMPORT, 0, count ? count : 1))
-		return s->sink.err.text[0] ? -1 : out_of_memory(s);
+		return s->refused ? -1 : out_of_memory(s);
 	return 0;
 }
 
@@ -819,7 +832,8 @@ struct story *story_new(const struct story_options *options)
 					.arg = s };
 	s->formats = formats_new();
 	s->guests = guests_new();
-	if (s->formats && s->guests)
+	s->placing = placing_new(emit_event, s);
+	if (s->formats && s->guests && s->placing)
 		return s;
 	story_free(s);
 	return NULL;
@@ -854,11 +868,10 @@ static int finish(struct story *s)
 				return -1;
 		}
 	}
-	return assembler_stat(s->assembler, s->last, "import.records", s->counts.records) ||
-			       assembler_stat(s->assembler, s->last, "import.unseen_writes",
-					      s->unseen)
-		       ? -1
-		       : 0;
+	if (assembler_stat(s->assembler, s->last, "import.records", s->counts.records) ||
+	    assembler_stat(s->assembler, s->last, "import.unseen_writes", s->unseen))
+		return -1;
+	return placing_flush(s->placing);
 }
 
 /* Is it worth anything? */
@@ -906,6 +919,7 @@ void story_free(struct story *s)
 	if (!s)
 		return;
 	assembler_free(s->assembler);
+	placing_free(s->placing);
 	guests_free(s->guests);
 	formats_free(s->formats);
 	for (unsigned int i = 0; i < IMPORT_FACTS; i++)

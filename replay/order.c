@@ -132,7 +132,7 @@ static bool of_host(const struct ut_event *e)
 
 static bool is_window(const struct ut_event *e)
 {
-	return e->kind == UT_WRITE && e->write.how == UT_HOW_WINDOW;
+	return e->kind == UT_WRITE && e->write.how != UT_HOW_TRAPPED;
 }
 
 /* Does an event between the step and the writes touch the same table? */

@@ -7,7 +7,7 @@
  * of sync. The guest wrote that before: a model that syncs at the same event must see it, or it would
  * sync too early and then take the writes for new ones.
  *
- * So writes known by their net effect (UT_HOW_WINDOW) that are followed by the sync of their table are
+ * So writes that were not seen happening (UT_HOW_WINDOW, UT_HOW_WALK) and are followed by the sync of their table are
  * moved to before the event of that vCPU that came last, if it is one of those: UT_STATE, UT_CR,
  * UT_INVLPG, UT_INVPCID, UT_PV_FLUSH; or even before such an event of another vCPU whose resync may be
  * under way, as whoever is first syncs for all. They get its time. What is told during a fault need not be moved,

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where in a trace a write belongs that only a later walk has shown. A table that is in sync cannot have
+ * been written unnoticed: the write was emulated, or it happened while the table was out of sync, before it
+ * was synced last. So events are held back for a while, and such a write is put behind the fault that
+ * was emulated there, or before the sync.
+ */
+#ifndef UNSYNC_IMPORT_PLACING_H
+#define UNSYNC_IMPORT_PLACING_H
+
+#include "trace/event.h"
+
+#define PLACING_EVENTS 65536u  /* that are held back */
+#define PLACING_TABLES 262144u /* of which it is remembered where they were synced and written */
+
+struct placing;
+
+/**
+ * placing_new() - Return: nothing is held back yet, or NULL if out of memory
+ * @emit: takes events in their places; returns 0, or -1 to stop
+ */
+struct placing *placing_new(int (*emit)(void *arg, const struct ut_event *e), void *arg);
+
+/**
+ * placing_event() - the next event
+ * @e: of a page without content, so that nothing but texts has to be copied
+ *
+ * Return: 0; -1 if emit() returned that or memory ran out.
+ */
+int placing_event(struct placing *p, const struct ut_event *e);
+
+/**
+ * placing_flush() - hand on what is held back
+ *
+ * Return: 0; -1 if emit() returned that.
+ */
+int placing_flush(struct placing *p);
+
+/**
+ * placing_free() - NULL is allowed
+ */
+void placing_free(struct placing *p);
+
+#endif
