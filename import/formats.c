@@ -44,8 +44,7 @@ static const struct known_tracepoint {
 			      { "error_code", true },
 			      { "vcpu_id", false } } },
 	[TP_CR] = { "kvm_cr", { { "rw", true }, { "cr", true }, { "val", true } } },
-	[TP_EMULATE] = { "kvm_emulate_insn",
-			 { { "insn", true }, { "len", true }, { "failed", true } } },
+	[TP_EMULATE] = { "kvm_emulate_insn", { { 0 } } },
 	[TP_WALK] = { "kvm_mmu_pagetable_walk", { { "addr", true }, { "pferr", true } } },
 	[TP_ELEMENT] = { "kvm_mmu_paging_element", { { "pte", true }, { "level", true } } },
 	[TP_WALKER_ERROR] = { "kvm_mmu_walker_error", { { 0 } } },
@@ -64,7 +63,7 @@ static const struct known_tracepoint {
 			  { { "gfn", true }, { "role", true }, { "unsync", true } } },
 	[TP_SPTE_REQUESTED] = { "kvm_mmu_spte_requested", { { "level", true } } },
 	[TP_SET_SPTE] = { "kvm_mmu_set_spte", { { "level", true } } },
-	[TP_FAST_FAULT] = { "fast_page_fault", { { "vcpu_id", false } } },
+	[TP_FAST_FAULT] = { "fast_page_fault", { { 0 } } },
 	[TP_MARK_MMIO] = { "mark_mmio_spte", { { 0 } } },
 	[TP_HANDLE_MMIO] = { "handle_mmio_page_fault", { { 0 } } },
 	[TP_PV_FLUSH] = { "kvm_pv_tlb_flush", { { "need_flush_tlb", true } } },
@@ -139,14 +138,15 @@ static enum tracepoint find_known(const char *name)
 	return TP_NONE;
 }
 
+/* A number, where one can be. */
 static bool is_place(const struct tep_format_field *from, struct field *to)
 {
-	bool array = from->flags & TEP_FIELD_IS_ARRAY;
+	const unsigned long other =
+		TEP_FIELD_IS_ARRAY | TEP_FIELD_IS_DYNAMIC | TEP_FIELD_IS_RELATIVE;
 
-	if (from->offset < 0 || from->size <= 0 || from->offset > (int)IMPORT_RECORD_BYTES - 256 ||
-	    from->size > 255 || (from->flags & (TEP_FIELD_IS_DYNAMIC | TEP_FIELD_IS_RELATIVE)))
+	if (from->offset < 0 || from->offset > (int)IMPORT_RECORD_BYTES - 8 || from->flags & other)
 		return false;
-	if (!array && from->size != 1 && from->size != 2 && from->size != 4 && from->size != 8)
+	if (from->size != 1 && from->size != 2 && from->size != 4 && from->size != 8)
 		return false;
 	to->offset = (uint16_t)from->offset;
 	to->size = (uint8_t)from->size;

@@ -46,12 +46,12 @@ enum tracepoint {
 	TRACEPOINTS
 };
 
-#define TP_FIELDS 6
+#define TP_FIELDS 5
 
 /* Where a number is in a record. */
 struct field {
 	uint16_t offset;
-	uint8_t size; /* 1, 2, 4 or 8 bytes; or the length of an array; 0: there is none */
+	uint8_t size; /* 1, 2, 4 or 8 bytes; 0: there is none */
 	bool is_signed;
 };
 
@@ -66,14 +66,12 @@ enum { EXIT_REASON, EXIT_ISA, EXIT_INFO1, EXIT_INFO2, EXIT_VCPU };
 enum { ENTRY_VCPU };
 enum { FAULT_ADDRESS, FAULT_ERROR, FAULT_VCPU };
 enum { CR_RW, CR_NUMBER, CR_VALUE };
-enum { EMULATE_INSN, EMULATE_LEN, EMULATE_FAILED };
 enum { WALK_ADDRESS, WALK_ERROR };
 enum { ELEMENT_PTE, ELEMENT_LEVEL };
 enum { AD_GPA };
 enum { PAGE_GFN, PAGE_ROLE, PAGE_UNSYNC, PAGE_CREATED };
 enum { REQUESTED_LEVEL };
 enum { SET_LEVEL };
-enum { FAST_VCPU };
 enum { PV_NEED_FLUSH };
 enum { HV_MASK, HV_FLAGS };
 

@@ -57,6 +57,7 @@ struct now {
 	struct guest_thread *thread; /* NULL: of no vCPU, and not known */
 	struct guest_vcpu *vcpu;     /* NULL: the thread runs none */
 	uint64_t time;
+	uint32_t pid; /* of the thread; 0: unknown */
 };
 
 static int fail(struct story *s, const char *what)
@@ -519,7 +520,7 @@ static struct guest_vm *vm_of(struct story *s, const struct now *n, uint64_t gfn
 
 	if (n->vcpu)
 		return n->vcpu->vm;
-	found = guests_of_process(s->guests, n->thread ? n->thread->pid : 0);
+	found = guests_of_process(s->guests, n->pid);
 	for (struct guest_vm *vm = found ? NULL : guests_vms(s->guests); vm; vm = vm->next) {
 		if (!assembler_has_page(s->assembler, name_page(vm->id, gfn, role)))
 			continue;
@@ -755,7 +756,7 @@ static int begin(struct story *s, uint64_t time)
 static int take_record(void *arg, const struct import_record *r)
 {
 	struct story *s = arg;
-	struct now n = { .data = r->data, .time = r->time };
+	struct now n = { .data = r->data, .time = r->time, .pid = r->pid };
 
 	s->counts.records++;
 	s->last = r->time;
