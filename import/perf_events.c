@@ -47,6 +47,8 @@ enum {
 	FLAG_USE_CLOCKID = 25,
 };
 
+const char perf_events_no_memory[] = "out of memory";
+
 /* ---- layout ---- */
 
 static void lay_out_sample(struct perf_event *e)
@@ -105,7 +107,7 @@ const char *perf_events_add(struct perf_events *ev, const uint8_t *attr, size_t 
 		room = ev->room ? 2 * ev->room : 64;
 		events = realloc(ev->events, room * sizeof(*events));
 		if (!events)
-			return "out of memory";
+			return perf_events_no_memory;
 		ev->events = events;
 		ev->room = room;
 	}
@@ -211,7 +213,7 @@ const char *perf_events_add_ids(struct perf_events *ev, const uint8_t *ids, size
 	if (n > IDS_MOST || ev->n_ids + n > IDS_MOST)
 		return "more ids of events than perf can record";
 	if (!make_room_for_ids(ev, n))
-		return "out of memory";
+		return perf_events_no_memory;
 	for (size_t i = 0; i < n; i++) {
 		id = perf_u64(ids + 8 * i);
 		at = place_of(ev, id);

@@ -79,6 +79,9 @@ static inline uint64_t perf_u64(const void *p)
 	return v;
 }
 
+/* What is wrong if there is no memory. */
+extern const char perf_events_no_memory[];
+
 /**
  * perf_events_add() - one more event
  * @attr: its attributes
