@@ -14,6 +14,8 @@
 
 #define PAGE_SHIFT 12
 #define FACT_BYTES 1024u
+#define HELD_RECORDS 256u
+#define HELD_BYTES 64u
 
 /* Exits that mean something here; the vendors' manuals and KVM's asm/svm.h and asm/vmx.h number them. */
 #define SVM_WRITE_CR0 0x010u
@@ -33,6 +35,13 @@
 #define INVPCID_ALL 2u
 #define INVPCID_ALL_BUT_GLOBAL 3u
 
+/* A page that a vCPU looked up before it first entered its guest, when nobody knows the vCPU yet. */
+struct held {
+	const struct format *format;
+	uint32_t tid;
+	uint8_t data[HELD_BYTES];
+};
+
 struct story {
 	struct import_sink sink;
 	struct story_options opt;
@@ -47,6 +56,8 @@ struct story {
 	uint64_t tables; /* shadow pages with a guest table behind them */
 	uint64_t pages;	 /* others */
 	bool refused;	 /* emit() wants no more */
+	struct held held[HELD_RECORDS];
+	unsigned int n_held;
 	uint64_t unseen; /* emulated writes to tables, of which no record has the value */
 };
 
@@ -57,7 +68,7 @@ struct now {
 	struct guest_thread *thread; /* NULL: of no vCPU, and not known */
 	struct guest_vcpu *vcpu;     /* NULL: the thread runs none */
 	uint64_t time;
-	uint32_t pid; /* of the thread; 0: unknown */
+	uint32_t tid, pid; /* of the thread; pid 0: unknown */
 };
 
 static int fail(struct story *s, const char *what)
@@ -575,6 +586,20 @@ static int page_and_roots(struct story *s, const struct now *n, struct guest_vm 
 	return end_cr(s, c, n->time);
 }
 
+/* Until its thread says which vCPU it is. */
+static void hold(struct story *s, const struct now *n)
+{
+	struct held *h = &s->held[s->n_held];
+
+	if (s->n_held == HELD_RECORDS || n->format->bytes > sizeof(h->data)) {
+		s->counts.astray++;
+		return;
+	}
+	*h = (struct held){ .format = n->format, .tid = n->tid };
+	memcpy(h->data, n->data, n->format->bytes);
+	s->n_held++;
+}
+
 static int take_page(struct story *s, const struct now *n)
 {
 	const struct role_layout *layout = formats_role(s->formats);
@@ -586,6 +611,11 @@ static int take_page(struct story *s, const struct now *n)
 	/* It was zapped when it was made invalid; now it goes, no vCPU having it as its root any more. */
 	if (role & UT_ROLE_INVALID)
 		return 0;
+	/* Only vCPUs look pages up. */
+	if (!n->vcpu && (kind == UT_PAGE_NEW || kind == UT_PAGE_FOUND)) {
+		hold(s, n);
+		return 0;
+	}
 	vm = vm_of(s, n, r.gfn, role);
 	if (!vm) {
 		s->counts.astray++;
@@ -712,6 +742,29 @@ static int vcpu_field(unsigned int tracepoint)
 	}
 }
 
+/* The thread has said which vCPU it is: what was held goes where it belongs, as of now. */
+static int release(struct story *s, const struct now *n)
+{
+	unsigned int kept = 0;
+	int result = 0;
+
+	for (unsigned int i = 0; i < s->n_held; i++) {
+		const struct held *h = &s->held[i];
+		struct now then = *n;
+
+		if (h->tid != n->tid) {
+			s->held[kept++] = *h;
+			continue;
+		}
+		then.format = h->format;
+		then.data = h->data;
+		if (!result)
+			result = take_page(s, &then);
+	}
+	s->n_held = kept;
+	return result;
+}
+
 /* Which vCPU it is about. Returns -1 only if memory ran out. */
 static int attribute(struct story *s, const struct import_record *r, struct now *n)
 {
@@ -726,7 +779,9 @@ static int attribute(struct story *s, const struct import_record *r, struct now 
 	if (!names)
 		return 0;
 	n->vcpu = guests_vcpu(s->guests, n->thread, get(n, (unsigned int)field), &is_new);
-	return is_new ? put_vm(s, n->vcpu, n->thread, n->time) : 0;
+	if (is_new && put_vm(s, n->vcpu, n->thread, n->time))
+		return -1;
+	return n->vcpu && s->n_held ? release(s, n) : 0;
 }
 
 /* Only now, as the assembler wants to know when time began, and where roles have their bits. */
@@ -756,7 +811,7 @@ static int begin(struct story *s, uint64_t time)
 static int take_record(void *arg, const struct import_record *r)
 {
 	struct story *s = arg;
-	struct now n = { .data = r->data, .time = r->time, .pid = r->pid };
+	struct now n = { .data = r->data, .time = r->time, .tid = r->tid, .pid = r->pid };
 
 	s->counts.records++;
 	s->last = r->time;
@@ -863,6 +918,7 @@ static int tell_exits(struct story *s, const struct guest_vcpu *c)
 
 static int finish(struct story *s)
 {
+	s->counts.astray += s->n_held;
 	for (struct guest_vm *vm = guests_vms(s->guests); vm; vm = vm->next) {
 		for (struct guest_vcpu *c = vm->vcpus; c; c = c->next) {
 			if (end_fault(s, c, s->last) || tell_exits(s, c))

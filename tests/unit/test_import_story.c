@@ -37,8 +37,8 @@
 	"\nprint fmt: \"%s\", ({ union kvm_mmu_page_role role; role." bit                          \
 	" ? 4 : 8; role.ad_disabled ? \"!\" : \"\"; })\n"
 #define PAGE_FIELDS                                                                                \
-	U8("mmu_valid_gen", "8") U64("gfn", "16") U32("role", "24") U32("root_count", "28")        \
-		U8("unsync", "32")
+	U8("mmu_valid_gen", "8")                                                                   \
+	U64("gfn", "16") U32("role", "24") U32("root_count", "28") U8("unsync", "32")
 
 enum {
 	EXIT = 100,
@@ -64,15 +64,17 @@ static const struct {
 	const char *system, *text;
 } formats[] = {
 	{ "kvm", "name: kvm_exit\nID: 100\n" COMMON U32("exit_reason", "8") U64("guest_rip", "16")
-			 U32("isa", "24") U64("info1", "32") U64("info2", "40")
-				 U32("vcpu_id", "48") PRINT },
+			 U32("isa", "24") U64("info1", "32") U64("info2", "40") U32("vcpu_id", "48")
+				 PRINT },
 	{ "kvm", "name: kvm_entry\nID: 101\n" COMMON U32("vcpu_id", "8") PRINT },
 	{ "kvm", "name: kvm_page_fault\nID: 102\n" COMMON U32("vcpu_id", "8")
 			 U64("fault_address", "16") U64("error_code", "24") PRINT },
-	{ "kvm", "name: kvm_cr\nID: 103\n" COMMON U32("rw", "8") U32("cr", "12") U64("val", "16")
-			 PRINT },
-	{ "kvm", "name: kvm_emulate_insn\nID: 104\n" COMMON U64("rip", "8") U8("len", "16")
-		 "\tfield:__u8 insn[15];\toffset:17;\tsize:15;\tsigned:0;\n" U8("failed", "32") PRINT },
+	{ "kvm",
+	  "name: kvm_cr\nID: 103\n" COMMON U32("rw", "8") U32("cr", "12") U64("val", "16") PRINT },
+	{ "kvm",
+	  "name: kvm_emulate_insn\nID: 104\n" COMMON U64("rip", "8")
+		  U8("len", "16") "\tfield:__u8 insn[15];\toffset:17;\tsize:15;\tsigned:0;\n" U8(
+			  "failed", "32") PRINT },
 	{ "kvmmmu", "name: kvm_mmu_pagetable_walk\nID: 105\n" COMMON U64("addr", "8")
 			    U32("pferr", "16") PRINT },
 	{ "kvmmmu", "name: kvm_mmu_paging_element\nID: 106\n" COMMON U64("pte", "8")
@@ -84,19 +86,20 @@ static const struct {
 	{ "kvmmmu", "name: kvm_mmu_prepare_zap_page\nID: 112\n" COMMON PAGE_FIELDS PRINT },
 	{ "kvmmmu", "name: kvm_mmu_spte_requested\nID: 113\n" COMMON U64("gfn", "8")
 			    U8("level", "24") PRINT },
-	{ "kvmmmu", "name: kvm_mmu_set_spte\nID: 114\n" COMMON U64("gfn", "8") U8("level", "32")
-			    PRINT },
+	{ "kvmmmu",
+	  "name: kvm_mmu_set_spte\nID: 114\n" COMMON U64("gfn", "8") U8("level", "32") PRINT },
 	{ "kvmmmu", "name: mark_mmio_spte\nID: 115\n" COMMON U64("gfn", "8") PRINT },
 	{ "kvm", "name: kvm_pv_tlb_flush\nID: 116\n" COMMON U32("vcpu_id", "8")
 			 U8("need_flush_tlb", "12") PRINT },
 };
-static const char get_page_6_1[] = "name: kvm_mmu_get_page\nID: 109\n" COMMON PAGE_FIELDS U8(
-	"created", "33") PRINT_ROLE("has_4_byte_gpte");
-static const char get_page_5_10[] = "name: kvm_mmu_get_page\nID: 109\n" COMMON PAGE_FIELDS U8(
-	"created", "33") PRINT_ROLE("gpte_is_8_bytes");
-static const char get_page_4_4[] =
+static const char get_page_6_1[] =
 	"name: kvm_mmu_get_page\nID: 109\n" COMMON PAGE_FIELDS U8("created", "33")
-		"\nprint fmt: \"%s\", role.cr4_pae ? \" pae\" : \"\"\n";
+		PRINT_ROLE("has_4_byte_gpte");
+static const char get_page_5_10[] =
+	"name: kvm_mmu_get_page\nID: 109\n" COMMON PAGE_FIELDS U8("created", "33")
+		PRINT_ROLE("gpte_is_8_bytes");
+static const char get_page_4_4[] = "name: kvm_mmu_get_page\nID: 109\n" COMMON PAGE_FIELDS U8(
+	"created", "33") "\nprint fmt: \"%s\", role.cr4_pae ? \" pae\" : \"\"\n";
 
 /* ---- the bench ---- */
 
@@ -256,7 +259,8 @@ static void page(struct bench *b, unsigned int type, uint64_t gfn, uint32_t role
 #define ROLE_DIRECT (1u << 7)
 #define ROLE_INVALID (1u << 11)
 
-static void number(struct bench *b, unsigned int type, unsigned int at, unsigned int size, uint64_t value)
+static void number(struct bench *b, unsigned int type, unsigned int at, unsigned int size,
+		   uint64_t value)
 {
 	struct raw r = { 0 };
 
@@ -401,8 +405,8 @@ static void exits_are_summed(void **state)
 
 static void pages(void **state)
 {
-	static const uint8_t order[] = { UT_PAGE_NEW,	 UT_PAGE_NEW,	 UT_PAGE_FOUND,
-					 UT_HOST_UNSYNC, UT_HOST_SYNC,	 UT_HOST_UNSYNC,
+	static const uint8_t order[] = { UT_PAGE_NEW,	 UT_PAGE_NEW,  UT_PAGE_FOUND,
+					 UT_HOST_UNSYNC, UT_HOST_SYNC, UT_HOST_UNSYNC,
 					 UT_PAGE_ZAP,	 UT_PAGE_ZAP };
 	struct bench *b = begin();
 
@@ -438,6 +442,34 @@ static void page_from_before(void **state)
 	page(b, UNSYNC, 0x101, ROLE(1), false);
 	end(b);
 	expect_from(b, nth(b, UT_PAGE_NEW, 0), order, sizeof(order));
+	done(b);
+}
+
+/* KVM looks a root up before the vCPU enters its guest for the first time, and names itself. */
+static void pages_before_the_first_entry(void **state)
+{
+	static const uint8_t kinds[] = { UT_VM, UT_STATE, UT_PAGE_NEW, UT_STATE, UT_PAGE_FOUND };
+	struct bench *b = begin();
+
+	(void)state;
+	page(b, GET_PAGE, 0x100, ROLE(4), true);
+	b->tid = 502;
+	page(b, GET_PAGE, 0x100, ROLE(4), false);
+	assert_int_equal(b->n, 0);
+	b->tid = 501;
+	kvm_entry(b);
+	b->tid = 502;
+	kvm_entry_of(b, 1);
+	/* Of a thread that never says who it is. */
+	b->tid = 503;
+	page(b, GET_PAGE, 0x200, ROLE(4), true);
+	end(b);
+	expect_from(b, b->events, kinds, sizeof(kinds));
+	assert_int_equal(nth(b, UT_PAGE_NEW, 0)->vcpu, 0);
+	assert_int_equal(nth(b, UT_PAGE_FOUND, 0)->vcpu, 1);
+	assert_int_equal(nth(b, UT_STATE, 0)->state.cr3, 0x100000);
+	assert_int_equal(count(b, UT_PAGE_NEW), 1);
+	assert_int_equal(story_counts(b->s)->astray, 1);
 	done(b);
 }
 
@@ -861,7 +893,9 @@ static void short_records(void **state)
 	put(&r, 0, 2, EXIT);
 	for (uint32_t size = 0; size < 52; size++) {
 		uint8_t *exactly = malloc(size + 1u);
-		struct import_record record = { .time = 1, .tid = 5, .size = size, .data = exactly };
+		struct import_record record = {
+			.time = 1, .tid = 5, .size = size, .data = exactly
+		};
 
 		assert_non_null(exactly);
 		memcpy(exactly, r.data, size);
@@ -880,6 +914,7 @@ int main(void)
 		cmocka_unit_test(exits_are_summed),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(page_from_before),
+		cmocka_unit_test(pages_before_the_first_entry),
 		cmocka_unit_test(roles),
 		cmocka_unit_test(registers_told),
 		cmocka_unit_test(registers_concluded),
