@@ -68,7 +68,7 @@ static void forget_last(struct guest_vm *vm)
 {
 	struct guest_root **at = &vm->roots;
 
-	while ((*at)->next)
+	while (*at && (*at)->next)
 		at = &(*at)->next;
 	free(*at);
 	*at = NULL;
@@ -128,7 +128,7 @@ static int note_home(struct guest_vm *vm, uint64_t root, uint64_t leaf)
 	if (vm->n_homes == HOMES_MAX)
 		return 0;
 	if (!vm->homes)
-		vm->homes = calloc(HOME_BUCKETS, sizeof(*vm->homes));
+		vm->homes = calloc(HOME_BUCKETS, sizeof(struct guest_home *));
 	h = vm->homes ? calloc(1, sizeof(*h)) : NULL;
 	if (!h)
 		return -1;

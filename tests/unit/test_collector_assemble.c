@@ -902,6 +902,39 @@ static void vms_are_kept_apart(void **state)
 	expect_stat(n_seen - 1, "collector.stray_writes", 0, true);
 }
 
+/* Of tables that nobody read; the assembler must have been told to believe walks. */
+static void walks_of_tables_not_read(bool learn)
+{
+	struct assembler_options options = {
+		.role = &layout, .start = START, .emit = take, .learn = learn
+	};
+	struct rec_fault r;
+
+	assembler_free(a);
+	a = assembler_new(&options);
+	assert_non_null(a);
+	state_of(0, UT_CR0_PG | 1, 0x71000, UT_CR4_PAE, UT_EFER_LMA);
+	for (unsigned int level = 4; level; level--)
+		page(UT_PAGE_NEW, 0xffff0000 + level * 0x1000, 0x75 - level, 0x700 | level, 0);
+	n_seen = 0;
+	r = fault_of(now + 1);
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+	r = fault_of(now + 1);
+	r.walk[0] = 0x88067;
+	assert_int_equal(assembler_record(a, &r, sizeof(r)), 0);
+}
+
+static void walks_alone_teach_entries(void **state)
+{
+	(void)state;
+	walks_of_tables_not_read(true);
+	/* What is seen first may have been there all the time. */
+	EXPECT(UT_FAULT, UT_WRITE, UT_FAULT);
+	expect_write(1, UT_HOW_WALK, 0x74, (unsigned int)INDEX(1) * 8, 8, 0x99027, 0x88067);
+	walks_of_tables_not_read(false);
+	EXPECT(UT_FAULT, UT_FAULT);
+}
+
 static void walk_without_registers_is_not_compared(void **state)
 {
 	struct rec_fault r;
@@ -1021,6 +1054,7 @@ int main(void)
 		TEST(after_a_lost_sync_the_page_itself_tells),
 		TEST(losses_elsewhere_change_nothing),
 		TEST(unreadable_table_is_not_known),
+		TEST(walks_alone_teach_entries),
 		TEST(walk_without_registers_is_not_compared),
 		TEST(running_page_is_told_once),
 		TEST(running_page_is_compared_like_any_other),

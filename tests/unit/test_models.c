@@ -406,6 +406,61 @@ static void every_model_follows_the_host(void **state)
 	}
 }
 
+static void feed(struct um_mmu *mmu, struct ut_event e)
+{
+	um_mmu_event(mmu, &e);
+}
+
+static void fault_at(struct um_mmu *mmu, uint64_t gva, uint64_t pte)
+{
+	feed(mmu, (struct ut_event){ .kind = UT_FAULT,
+				     .fault = { .gva = gva,
+						.error = UT_PF_USER,
+						.walk = { pte, 4 << 12 | USER, 3 << 12 | USER,
+							  2 << 12 | USER },
+						.top = 4,
+						.bottom = 1,
+						.outcome = UT_OUT_FILLED,
+						.map_level = 1 } });
+}
+
+/* Of tables whose content was not told, what walks showed is compared; what they did not show is not there. */
+static void tables_known_from_walks(void **state)
+{
+	char error[256];
+	struct um_mmu *mmu =
+		um_mmu_create(um_model_find("unsync-bitmap"), NULL, error, sizeof(error));
+
+	(void)state;
+	assert_non_null(mmu);
+	feed(mmu, (struct ut_event){ .kind = UT_STATE,
+				     .state = { .cr0 = UT_CR0_PG | UT_CR0_WP | 1,
+						.cr3 = 1 << 12,
+						.cr4 = UT_CR4_PAE,
+						.efer = UT_EFER_LMA | UT_EFER_LME | UT_EFER_NX } });
+	for (unsigned int level = 4; level; level--)
+		feed(mmu, (struct ut_event){
+				  .kind = UT_PAGE_NEW,
+				  .page = { .gfn = 5 - level, .role = level | UT_ROLE_ACCESS } });
+	fault_at(mmu, 0x1000, 0x10 << 12 | USER);
+	fault_at(mmu, 0x2000, 0x11 << 12 | USER);
+	feed(mmu, (struct ut_event){ .kind = UT_WRITE,
+				     .write = { .gfn = 4,
+						.offset = 16,
+						.size = 8,
+						.how = UT_HOW_WALK,
+						.val = 0x12 << 12 | USER } });
+	assert_int_equal(mmu->count[UM_unsyncs], 1);
+	feed(mmu, (struct ut_event){ .kind = UT_CR, .cr = { .cr = 3, .value = 1 << 12 } });
+	assert_null(um_mmu_failure(mmu));
+	assert_int_equal(mmu->count[UM_tables_synced], 1);
+	assert_int_equal(mmu->count[UM_entries_compared], 2);
+	assert_int_equal(mmu->count[UM_entries_kept], 1);
+	assert_int_equal(mmu->count[UM_entries_retargeted], 1);
+	assert_int_equal(mmu->count[UM_unknown_tables], 0);
+	um_mmu_destroy(mmu);
+}
+
 static void every_model_refuses_bad_options(void **state)
 {
 	static const char *const bad[] = { "nonsense=1", "nonsense", "=", "=1" };
@@ -448,6 +503,7 @@ int main(void)
 		cmocka_unit_test(bitmap_invlpg_mends_one_entry),
 		cmocka_unit_test(bitmap_upper_tables_stay_protected),
 		cmocka_unit_test(every_model_follows_the_host),
+		cmocka_unit_test(tables_known_from_walks),
 		cmocka_unit_test(every_model_refuses_bad_options),
 	};
 

@@ -285,6 +285,43 @@ static void unknown(void **state)
 	ur_guest_destroy(b.g);
 }
 
+/* What a walk shows of a table whose content was not told is known, and no more. */
+static void known_from_walks(void **state)
+{
+	struct bed b = { .g = ur_guest_create() };
+	uint64_t word;
+
+	(void)state;
+	assert_non_null(b.g);
+	feed(&b, (struct ut_event){ .kind = UT_STATE,
+				    .state = { .cr0 = UT_CR0_PG | UT_CR0_WP | 1,
+					       .cr3 = 2 << 12,
+					       .cr4 = CR4,
+					       .efer = UT_EFER_LMA | UT_EFER_LME | UT_EFER_NX } });
+	for (unsigned int level = 4; level; level--)
+		feed(&b, (struct ut_event){
+				 .kind = UT_PAGE_NEW,
+				 .page = { .gfn = 6 - level, .role = level | UT_ROLE_ACCESS } });
+	assert_int_equal(ask(&b, GVA, FIRST), UR_CANNOT);
+	feed(&b, (struct ut_event){ .kind = UT_FAULT,
+				    .fault = { .gva = GVA,
+					       .error = UT_PF_WRITE,
+					       .walk = { FIRST << 12 | ALL, 5 << 12 | ALL,
+							 4 << 12 | ALL, 3 << 12 | ALL },
+					       .top = 4,
+					       .bottom = 1,
+					       .outcome = UT_OUT_FILLED,
+					       .map_level = 1 } });
+	assert_int_equal(ask(&b, GVA, FIRST), UR_NOW);
+	assert_int_equal(ur_guest_entry(b.g, 5, GVA >> 12 & 511, &word), UR_KNOWN);
+	assert_int_equal(ur_guest_entry(b.g, 5, (GVA >> 12 & 511) ^ 1, &word), UR_DOUBTFUL);
+	write_word(&b, 5, GVA >> 12 & 511, SECOND << 12 | ALL);
+	assert_int_equal(ask(&b, GVA, FIRST), UR_PAST);
+	assert_int_equal(ask(&b, GVA, SECOND), UR_NOW);
+	assert_int_equal(ur_guest_contradictions(b.g), 0);
+	ur_guest_destroy(b.g);
+}
+
 /* ---- the oracle on a shadow that somebody meddles with ---- */
 
 static struct ur_oracle *oracle;
@@ -383,7 +420,8 @@ int main(void)
 		cmocka_unit_test(flushes),	cmocka_unit_test(invlpg_elsewhere),
 		cmocka_unit_test(permissions),	cmocka_unit_test(relinked),
 		cmocka_unit_test(upper_caches), cmocka_unit_test(large),
-		cmocka_unit_test(unknown),	cmocka_unit_test(meddling),
+		cmocka_unit_test(unknown),	cmocka_unit_test(known_from_walks),
+		cmocka_unit_test(meddling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
