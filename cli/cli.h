@@ -34,6 +34,7 @@ int cli_scrub(int argc, char **argv);
 int cli_compare(int argc, char **argv);
 int cli_gen(int argc, char **argv);
 int cli_export(int argc, char **argv);
+int cli_import(int argc, char **argv);
 
 /**
  * cli_usage() - print "unsync VERB: message; see 'unsync VERB --help'" on stderr

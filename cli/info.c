@@ -341,6 +341,11 @@ static void print_header(const struct ut_header *h)
 		text_plain(stdout, h->meta[i].value, strlen(h->meta[i].value));
 		printf("\n");
 	}
+	if (ut_header_get(h, UT_META_IMPORTED))
+		printf("  an import: guest tables, and writes to them, are known from walks alone, "
+		       "where a "
+		       "later walk\n  read another value; times are those of the recorder. "
+		       "docs/importing.md says what is missing.\n");
 }
 
 static void print_size(const struct tally *t)

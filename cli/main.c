@@ -24,9 +24,21 @@ static int no_collector(int argc, char **argv)
 #define cli_mark no_collector
 #endif
 
+#ifndef UNSYNC_HAVE_IMPORT
+static int no_import(int argc, char **argv)
+{
+	(void)argc;
+	return cli_fail("%s: this build reads no recordings of others; install libtraceevent-dev, "
+			"libtracecmd-dev and libtracefs-dev, then configure and build again",
+			argv[0]);
+}
+#define cli_import no_import
+#endif
+
 static const struct verb verbs[] = {
 	{ "doctor", cli_doctor, "can this host capture? what is missing?" },
 	{ "record", cli_record, "record a guest's page-table activity to a trace" },
+	{ "import", cli_import, "make a trace of what perf or trace-cmd recorded" },
 	{ "mark", cli_mark, "put a text into captures that run" },
 	{ "info", cli_info, "what a trace holds and how complete it is" },
 	{ "dump", cli_dump, "print the events of a trace" },

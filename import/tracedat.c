@@ -30,7 +30,8 @@ struct reading {
 	size_t n_heap;
 	uint64_t *named; /* bits: threads whose names were handed on */
 	unsigned int n_formats;
-	uint64_t time; /* of the last record, ns */
+	uint64_t time;		      /* of the last record, ns */
+	uint64_t told[TRACEDAT_CPUS]; /* losses that were handed on */
 };
 
 static int sink_failed(struct reading *r)
@@ -147,6 +148,8 @@ static uint64_t time_of(struct reading *r, uint64_t ticks)
 
 static int tell_lost(struct reading *r, uint32_t cpu, uint64_t count)
 {
+	if (cpu < TRACEDAT_CPUS)
+		r->told[cpu] += count ? count : 1;
 	return r->sink->lost(r->sink->arg, r->time, cpu, count) ? sink_failed(r) : 0;
 }
 
@@ -212,6 +215,17 @@ static int open_pages(struct reading *r)
 	return 0;
 }
 
+/* Of some losses pages tell their place, but not how many records it was; of some, nothing. */
+static int tell_rest(struct reading *r)
+{
+	for (uint32_t cpu = 0; cpu < TRACEDAT_CPUS; cpu++) {
+		if (r->file.lost[cpu] > r->told[cpu] &&
+		    tell_lost(r, cpu, r->file.lost[cpu] - r->told[cpu]))
+			return -1;
+	}
+	return 0;
+}
+
 static int tell_records(struct reading *r)
 {
 	size_t first;
@@ -240,11 +254,7 @@ static int tell_records(struct reading *r)
 		if (r->n_heap)
 			settle(r, 0);
 	}
-	for (uint32_t cpu = 0; cpu < TRACEDAT_CPUS; cpu++) {
-		if (r->file.unmarked[cpu] && tell_lost(r, cpu, r->file.unmarked[cpu]))
-			return -1;
-	}
-	return 0;
+	return tell_rest(r);
 }
 
 int tracedat_read(int fd, const char *path, struct import_sink *sink, struct ut_error *err)

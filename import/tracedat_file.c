@@ -322,10 +322,7 @@ static void take_version(struct tracedat_file *f, const char *text, size_t n)
 	keep_text(f->recorder, text, space ? (size_t)(space - text) : n);
 }
 
-/*
- * What the kernel counted. Of records that were overwritten pages tell, each in its place; of those that
- * were never put into the buffer only these counts do.
- */
+/* What the kernel counted: records that were overwritten, and those that never got into the buffer. */
 static void take_stats(struct tracedat_file *f, char *text)
 {
 	unsigned int cpu = TRACEDAT_CPUS;
@@ -335,9 +332,10 @@ static void take_stats(struct tracedat_file *f, char *text)
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (sscanf(line, "CPU: %llu", &n) == 1)
 			cpu = n < TRACEDAT_CPUS ? (unsigned int)n : TRACEDAT_CPUS;
-		else if (cpu < TRACEDAT_CPUS && (sscanf(line, "commit overrun: %llu", &n) == 1 ||
+		else if (cpu < TRACEDAT_CPUS && (sscanf(line, "overrun: %llu", &n) == 1 ||
+						 sscanf(line, "commit overrun: %llu", &n) == 1 ||
 						 sscanf(line, "dropped events: %llu", &n) == 1))
-			f->unmarked[cpu] += n;
+			f->lost[cpu] += n;
 	}
 }
 

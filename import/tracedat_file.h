@@ -42,11 +42,11 @@ struct tracedat_file {
 	uint32_t cpu_count;		  /* as the head says */
 	uint32_t clock_mult, clock_shift; /* ns = ticks * mult >> shift */
 	bool has_text;			  /* there is a buffer that holds no records, but text */
-	uint64_t unmarked[TRACEDAT_CPUS]; /* records lost of which no page tells, by CPU */
-	char clock[TRACEDAT_TEXT];	  /* may be empty, as the three below */
-	char release[TRACEDAT_TEXT];	  /* of the kernel */
-	char machine[TRACEDAT_TEXT];	  /* as uname says it */
-	char recorder[TRACEDAT_TEXT];	  /* version of trace-cmd */
+	uint64_t lost[TRACEDAT_CPUS]; /* records of each CPU, as the kernel counted in the end */
+	char clock[TRACEDAT_TEXT];    /* may be empty, as the three below */
+	char release[TRACEDAT_TEXT];  /* of the kernel */
+	char machine[TRACEDAT_TEXT];  /* as uname says it */
+	char recorder[TRACEDAT_TEXT]; /* version of trace-cmd */
 };
 
 /**

@@ -1110,7 +1110,8 @@ static int all_blocks(struct job *j, int (*each)(struct job *j, const struct ut_
 
 static bool keep_meta(const struct ut_scrub_options *o, const char *key)
 {
-	static const char *const keep[] = { "tool", "kernel", "cpu", "kvm", "options", "missing" };
+	static const char *const keep[] = { "tool",    "kernel",   "cpu",      "kvm",  "options",
+					    "missing", "imported", "recorder", "clock" };
 
 	for (unsigned int i = 0; i < sizeof(keep) / sizeof(keep[0]); i++) {
 		if (!strcmp(key, keep[i]))

@@ -44,12 +44,16 @@ enum ut_mode {
 /*
  * Facts about the capture: "key=value" lines, UTF-8, keys of [a-z0-9_.]. Keys in use: tool, created,
  * kernel, cpu, kvm (module and parameters), command, options, start_ns, workload, missing (hooks that
- * the host did not allow), scrubbed, synthetic.*.
+ * the host did not allow), scrubbed, imported (from what kind of recording), recorder (what made that),
+ * clock (by which its times were), synthetic.*.
  */
 struct ut_meta {
 	const char *key;
 	const char *value;
 };
+
+/* The key of a trace that was made from a recording of perf or trace-cmd. */
+#define UT_META_IMPORTED "imported"
 
 /* What the keys of a trace that was made up begin with: one for each parameter of 'unsync gen'. */
 #define UT_META_SYNTHETIC "synthetic."
