@@ -299,6 +299,14 @@ static bool has_walk(const struct guest_fault *f)
 	return f->walked && f->top >= 2 && f->bottom && f->bottom <= f->top;
 }
 
+/* One that goes to the guest may have KVM look at the entry again, and set another of its shadow. */
+static uint8_t mapped_at(const struct guest_fault *f)
+{
+	if (f->mmio || f->reflected)
+		return 0;
+	return f->set ? f->set : f->goal;
+}
+
 static int end_fault(struct story *s, struct guest_vcpu *c, uint64_t time)
 {
 	struct guest_fault *f = &c->fault;
@@ -314,9 +322,7 @@ static int end_fault(struct story *s, struct guest_vcpu *c, uint64_t time)
 				.gva = f->gva,
 				.error = f->error,
 				.outcome = outcome_of(f),
-				.map_level = f->mmio  ? 0
-					     : f->set ? f->set
-						      : f->goal };
+				.map_level = mapped_at(f) };
 	if (has_walk(f)) {
 		memcpy(r.walk, f->walk, sizeof(r.walk));
 		r.top = f->top;

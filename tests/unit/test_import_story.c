@@ -354,13 +354,21 @@ static void faults(void **state)
 	build(b, 0x100);
 	fault_in(b, 0x100, 0x5000, UT_PF_USER, link_to(0x900));
 	fault_in(b, 0x100, 0x6000, UT_PF_WRITE, 0);
+	/* KVM throws the entry away that it has of a page that the guest is to fault on, and looks again. */
+	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
+	page_fault(b, 0x7000, UT_PF_WRITE | UT_PF_PRESENT);
+	walk(b, 0x7000, UT_PF_WRITE | UT_PF_PRESENT);
+	element(b, link_to(0x101), 4);
+	number(b, WALKER_ERROR, 8, 4, UT_PF_WRITE | UT_PF_PRESENT);
+	number(b, SET_SPTE, 32, 1, 1);
+	kvm_entry(b);
 	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
 	page_fault(b, 0xfee00000, UT_PF_RESERVED | UT_PF_PRESENT);
 	number(b, MMIO, 8, 8, 0xfee00);
 	kvm_entry(b);
 	end(b);
 
-	assert_int_equal(count(b, UT_FAULT), 3);
+	assert_int_equal(count(b, UT_FAULT), 4);
 	e = nth(b, UT_FAULT, 0);
 	assert_int_equal(e->fault.gva, 0x5000);
 	assert_int_equal(e->fault.error, UT_PF_USER);
@@ -371,8 +379,10 @@ static void faults(void **state)
 	assert_int_equal(e->fault.outcome, UT_OUT_FILLED);
 	assert_int_equal(e->fault.map_level, 1);
 	assert_int_equal(nth(b, UT_FAULT, 1)->fault.outcome, UT_OUT_REFLECTED);
-	assert_int_equal(nth(b, UT_FAULT, 2)->fault.outcome, UT_OUT_MMIO);
-	assert_int_equal(nth(b, UT_FAULT, 2)->fault.top, 0);
+	assert_int_equal(nth(b, UT_FAULT, 2)->fault.outcome, UT_OUT_REFLECTED);
+	assert_int_equal(nth(b, UT_FAULT, 2)->fault.map_level, 0);
+	assert_int_equal(nth(b, UT_FAULT, 3)->fault.outcome, UT_OUT_MMIO);
+	assert_int_equal(nth(b, UT_FAULT, 3)->fault.top, 0);
 	/* What walk and root tell of the registers came before. */
 	e = nth(b, UT_STATE, 0);
 	assert_int_equal(e->state.cr3, 0x100000);
