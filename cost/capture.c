@@ -165,6 +165,33 @@ static int check(const struct co_capture *c, char *error, size_t error_len)
 	return 0;
 }
 
+/* What is stretched must still be a price. */
+static int check_base(const struct co_capture *c, const struct co_platform *base, char *error,
+		      size_t error_len)
+{
+	double exit = base->prices[CO_exit].value;
+
+	if (exit <= 0) {
+		snprintf(error, error_len,
+			 "%s: an exit costs nothing there, so no price can be told from it by the "
+			 "exits of %s; take another profile",
+			 base->name, c->file);
+		return -1;
+	}
+	for (int p = 0; p < CO_PRICE_END; p++) {
+		double high = base->prices[p].high * mean(&c->cpuid) / exit;
+
+		if (high <= CO_MAX_NS)
+			continue;
+		snprintf(error, error_len,
+			 "%s: prices.%s is so much dearer than an exit there that it would come to "
+			 "%g s with the exits of %s; take another profile",
+			 base->name, co_price_key((enum co_price)p), high / 1e9, c->file);
+		return -1;
+	}
+	return 0;
+}
+
 int co_profile_write(FILE *out, const char *name, const struct co_capture *capture,
 		     const struct co_platform *base, char *error, size_t error_len)
 {
@@ -174,7 +201,7 @@ int co_profile_write(FILE *out, const char *name, const struct co_capture *captu
 	json_t *json;
 	int ret;
 
-	if (check(capture, error, error_len))
+	if (check(capture, error, error_len) || check_base(capture, base, error, error_len))
 		return -1;
 	json = json_pack("{s:i,s:s,s:s,s:o}", "unsync-platform", CO_VERSION, "name", name, "title",
 			 title, "prices", make_prices(capture, base));

@@ -23,9 +23,8 @@ bool um_plugin_named(const char *name);
  * @error: a line for the user if it fails: the file, what is wrong with it, what to do
  * @error_len: bytes there
  *
- * First the object's one symbol is found and is as large as a model, then magic, ABI version and size
- * are right; only after that is anything else in it believed. Required hooks must be there, and
- * um_tables_check() must find nothing. The object's own constructors do run before all that.
+ * First the object's one symbol is found and is as large as a model; then um_descriptor_check() must
+ * find nothing. The object's own constructors do run before all that.
  *
  * Return: a model that stays loaded until the process ends, the same one for the same file; NULL if it
  * is refused, or if another model of that name was loaded or is built in.
@@ -36,15 +35,5 @@ const struct um_model *um_plugin_load(const char *path, char *error, size_t erro
  * um_plugin_path() - the file that a model came from, or NULL if it is built in
  */
 const char *um_plugin_path(const struct um_model *model);
-
-/**
- * um_tables_check() - are a model's name, hooks and tables of options and counters as they should be?
- * @model: magic, ABI and size are right
- * @error: what is wrong and what to do; begins with no name
- * @error_len: bytes there
- *
- * Return: 0 or -1.
- */
-int um_tables_check(const struct um_model *model, char *error, size_t error_len);
 
 #endif

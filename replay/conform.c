@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/plugin.h"
+#include "models/descriptor.h"
 #include "replay/exercise.h"
 #include "replay/oracle.h"
 

@@ -872,6 +872,9 @@ both void x_head(struct ut_codec *c, bool enc, struct ut_event *e)
 	}
 	if (!(sel & KIND_MASK)) {
 		e->kind = (uint8_t)x_byte(c, enc, COL_MISC, e->kind);
+		/* A known kind has its number in COL_KIND, by which times are given out. */
+		if (!enc && e->kind < UT_KIND_EXT)
+			c->wrong = "an event of a reserved kind";
 		x_bytes(c, enc, NULL, x_varint(c, enc, COL_MISC, 0));
 	}
 }
@@ -1146,6 +1149,8 @@ const char *ut_decode(struct ut_codec *c, uint8_t *raw, size_t len, size_t count
 		x_head(c, false, e);
 		if (e->kind >= UT_KIND_EXT)
 			continue;
+		if (c->wrong)
+			return c->wrong;
 		x_body(c, false, e);
 		if (c->wrong || (c->wrong = ut_event_check(e)))
 			return c->wrong;

@@ -512,7 +512,9 @@ static int next_header(struct ut_reader *r, struct block_header *h, struct ut_er
 		return -1;
 	if (n < 4) /* too short to tell what it was to be */
 		return cut_off(r, at);
-	if (ut_get32(head) == UT_END_MAGIC || (r->end_offset && at == r->end_offset))
+	/* Where the trailer says, an end may be damaged; but what is a block is read. */
+	if (ut_get32(head) == UT_END_MAGIC ||
+	    (r->end_offset && at == r->end_offset && ut_get32(head) != UT_BLOCK_MAGIC))
 		return finish(r, at, head);
 	if (ut_get32(head) != UT_BLOCK_MAGIC)
 		return damaged(r, at, "neither a block nor the end is here", err);

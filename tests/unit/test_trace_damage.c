@@ -312,6 +312,51 @@ static void absurd_lengths(void **state)
 	free(file);
 }
 
+/* Kinds that have a number of their own are not spelled out as those that are not known. */
+static void known_kind_spelled_out(void **state)
+{
+	enum { COLUMNS = 23, MISC = 0, KIND = 1, CLOCK = 21 };
+	static const uint8_t columns[] = { UT_PV_FLUSH, 0, 0, 5, 1 };
+	uint8_t raw[1 + 4 * COLUMNS + sizeof(columns)] = { COLUMNS };
+	uint8_t *file = calloc(1, header_len + 4096), *block = file + header_len;
+
+	(void)state;
+	assert_non_null(file);
+	memcpy(file, good, header_len + UT_BLOCK_HEADER_BYTES);
+	ut_put32(raw + 1 + 4 * MISC, 2);
+	ut_put32(raw + 1 + 4 * KIND, 1);
+	ut_put32(raw + 1 + 4 * CLOCK, 2);
+	memcpy(raw + 1 + 4 * COLUMNS, columns, sizeof(columns));
+	ut_put32(block + 4,
+		 (uint32_t)ZSTD_compress(block + UT_BLOCK_HEADER_BYTES, 2048, raw, sizeof(raw), 1));
+	ut_put32(block + 8, sizeof(raw));
+	ut_put32(block + 12, 1);
+	sign_block(block);
+	expect_damage(file, header_len + UT_BLOCK_HEADER_BYTES + ut_get32(block + 4),
+		      "an event of a reserved kind");
+	free(file);
+}
+
+/* A trailer that says that the end is where a block is must not hide that and all after it. */
+static void trailer_leads_to_a_block(void **state)
+{
+	size_t second = header_len + UT_BLOCK_HEADER_BYTES + ut_get32(good + header_len + 4);
+	uint8_t *file = malloc(good_len), *trailer = file + good_len - UT_TRAILER_BYTES;
+	struct outcome o;
+
+	(void)state;
+	assert_non_null(file);
+	memcpy(file, good, good_len);
+	ut_put64(trailer + 8, second);
+	ut_put32(trailer + 4, (uint32_t)(good_len - UT_TRAILER_BYTES - second));
+	ut_put64(trailer + 16, XXH64(trailer, 16, 0));
+	put_file(file, good_len);
+	o = read_file(true);
+	assert_true(o.opened && o.last == 0 && o.warned);
+	assert_int_equal(o.events, EVENTS);
+	free(file);
+}
+
 /* A hole in the middle, between two blocks, that no checksum sees. */
 static void missing_block(void **state)
 {
@@ -472,12 +517,20 @@ static void full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_file_is_good),	cmocka_unit_test(cut_off_anywhere),
-		cmocka_unit_test(any_byte_changed),	cmocka_unit_test(wrong_content),
-		cmocka_unit_test(absurd_lengths),	cmocka_unit_test(missing_block),
-		cmocka_unit_test(bytes_behind_the_end), cmocka_unit_test(other_versions),
-		cmocka_unit_test(more_columns),		cmocka_unit_test(not_traces),
-		cmocka_unit_test(killed_capture),	cmocka_unit_test(full_disk),
+		cmocka_unit_test(whole_file_is_good),
+		cmocka_unit_test(cut_off_anywhere),
+		cmocka_unit_test(any_byte_changed),
+		cmocka_unit_test(wrong_content),
+		cmocka_unit_test(absurd_lengths),
+		cmocka_unit_test(missing_block),
+		cmocka_unit_test(known_kind_spelled_out),
+		cmocka_unit_test(trailer_leads_to_a_block),
+		cmocka_unit_test(bytes_behind_the_end),
+		cmocka_unit_test(other_versions),
+		cmocka_unit_test(more_columns),
+		cmocka_unit_test(not_traces),
+		cmocka_unit_test(killed_capture),
+		cmocka_unit_test(full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, make_good, drop_good);
