@@ -971,6 +971,22 @@ static int begin_mirror(struct frame *f)
 	return f->words ? 0 : -1;
 }
 
+int assembler_touched(struct assembler *a, unsigned int vm, uint64_t gpa, unsigned int size)
+{
+	const uint64_t no_entry = ~0ull; /* its bits that must be zero are not */
+	unsigned int offset = gpa & 4095 & ~(size - 1);
+	struct frame *f = a->opt.learn ? find_table(a, vm, gpa >> 12) : NULL;
+
+	if (!f)
+		return 0;
+	if (!f->words && begin_mirror(f))
+		return -1;
+	mirror_write(f, offset, size, no_entry);
+	hold(f, offset, size);
+	f->known[offset / 8 / WORD_BITS] &= ~(1ull << offset / 8 % WORD_BITS);
+	return 0;
+}
+
 /* A walk that read another entry than the mirror holds shows a write that nobody saw. */
 static int check_walk(struct assembler *a, const struct rec_fault *r, const struct vcpu *c)
 {

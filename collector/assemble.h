@@ -67,6 +67,16 @@ int assembler_record(struct assembler *a, const void *data, size_t size);
 bool assembler_has_page(const struct assembler *a, uint64_t sp);
 
 /**
+ * assembler_touched() - an entry was written, but nobody knows with what
+ * @gpa: of the entry
+ * @size: its bytes, 4 or 8
+ *
+ * The next walk that reads it shows that. Does nothing unless walks are to be believed, and for what is
+ * no shadowed table. Return: 0, or -1 if out of memory.
+ */
+int assembler_touched(struct assembler *a, unsigned int vm, uint64_t gpa, unsigned int size);
+
+/**
  * assembler_exits() - add a summary of exits (one UT_EXITS)
  * @now: time of the event, CLOCK_MONOTONIC, ns
  */

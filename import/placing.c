@@ -128,23 +128,14 @@ static void note_sync(struct placing *p, const struct ut_event *e, uint64_t numb
 	}
 }
 
-/* Where an emulated access went, by its walk. */
-static uint64_t gpa_of(const struct ut_fault *f)
-{
-	unsigned int shift = f->top == 2 ? 2 + 10 * f->bottom : 3 + 9 * f->bottom;
-	uint64_t inside = (1ull << shift) - 1;
-
-	return (f->walk[f->bottom - 1] & UT_PTE_FRAME & ~inside) | (f->gva & inside);
-}
-
 static void note_emulated(struct placing *p, const struct ut_event *e, uint64_t number)
 {
 	uint64_t gpa;
 	struct table *t;
 
-	if (e->fault.outcome != UT_OUT_EMULATED || !(e->fault.error & UT_PF_WRITE) || !e->fault.top)
+	if (!placing_emulates(&e->fault))
 		return;
-	gpa = gpa_of(&e->fault);
+	gpa = placing_gpa(&e->fault);
 	t = find_table(p, e->vm, gpa >> SHIFT);
 	if (!t)
 		return;

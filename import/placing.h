@@ -15,6 +15,21 @@
 
 struct placing;
 
+/* Is it a write that the host emulated, and is known where? */
+static inline bool placing_emulates(const struct ut_fault *f)
+{
+	return f->outcome == UT_OUT_EMULATED && f->error & UT_PF_WRITE && f->top >= 2;
+}
+
+/* Where an access went in guest memory, by its walk. */
+static inline uint64_t placing_gpa(const struct ut_fault *f)
+{
+	unsigned int shift = f->top == 2 ? 2 + 10 * f->bottom : 3 + 9 * f->bottom;
+	uint64_t inside = (1ull << shift) - 1;
+
+	return (f->walk[f->bottom - 1] & UT_PTE_FRAME & ~inside) | (f->gva & inside);
+}
+
 /**
  * placing_new() - Return: nothing is held back yet, or NULL if out of memory
  * @emit: takes events in their places; returns 0, or -1 to stop

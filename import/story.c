@@ -307,6 +307,24 @@ static uint8_t mapped_at(const struct guest_fault *f)
 	return f->set ? f->set : f->goal;
 }
 
+/* What the host wrote for the guest is in no record; a later walk may show it. */
+static int note_emulated(struct story *s, const struct guest_vcpu *c, const struct rec_fault *r)
+{
+	struct ut_fault f = { .gva = r->gva,
+			      .error = r->error,
+			      .top = r->top,
+			      .bottom = r->bottom,
+			      .outcome = r->outcome };
+
+	memcpy(f.walk, r->walk, sizeof(f.walk));
+	if (!placing_emulates(&f))
+		return 0;
+	s->unseen++;
+	if (assembler_touched(s->assembler, c->vm->id, placing_gpa(&f), f.top == 2 ? 4 : 8))
+		return out_of_memory(s);
+	return 0;
+}
+
 static int end_fault(struct story *s, struct guest_vcpu *c, uint64_t time)
 {
 	struct guest_fault *f = &c->fault;
@@ -330,9 +348,7 @@ static int end_fault(struct story *s, struct guest_vcpu *c, uint64_t time)
 	}
 	if (c->told)
 		r.head.flags = REC_STATE_KNOWN;
-	if (r.outcome == UT_OUT_EMULATED && r.error & UT_PF_WRITE)
-		s->unseen++;
-	return put(s, &r, sizeof(r));
+	return put(s, &r, sizeof(r)) ? -1 : note_emulated(s, c, &r);
 }
 
 static int begin_fault(struct story *s, const struct now *n)

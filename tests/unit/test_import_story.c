@@ -662,7 +662,6 @@ static void writes_emulated(void **state)
 	number(b, REQUESTED, 24, 1, 1);
 	send(b, EMULATE, &(struct raw){ 0 });
 	kvm_entry(b);
-	fault_in(b, 0x100, 0x9000, UT_PF_USER, link_to(0x903));
 	page(b, GET_PAGE, 0x109, ROLE(1), true);
 	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
 	page_fault(b, 0x5000, UT_PF_USER);
@@ -763,6 +762,36 @@ static void vms_by_their_threads(void **state)
 	assert_int_equal(nth(b, UT_PAGE_NEW, 0)->vm, 1);
 	assert_int_equal(nth(b, UT_PAGE_NEW, 0)->vcpu, 1);
 	assert_int_equal(nth(b, UT_PAGE_NEW, 1)->vm, 0);
+	done(b);
+}
+
+/* That an entry was written is known, so what a walk reads there first is no news from before. */
+static void writes_emulated_of_entries_not_seen(void **state)
+{
+	struct bench *b = begin();
+	uint64_t gva = 0xffff888000103048ull; /* where the guest's kernel has frame 0x103 */
+
+	(void)state;
+	kvm_entry(b);
+	build(b, 0x100);
+	fault_in(b, 0x100, 0x5000, UT_PF_USER, link_to(0x900));
+	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
+	page_fault(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
+	walk(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
+	element(b, link_to(0x700), 4);
+	element(b, link_to(0x701), 3);
+	element(b, link_to(0x702), 2);
+	element(b, link_to(0x103), 1);
+	number(b, REQUESTED, 24, 1, 1);
+	send(b, EMULATE, &(struct raw){ 0 });
+	kvm_entry(b);
+	fault_in(b, 0x100, 0x9000, UT_PF_USER, link_to(0x903));
+	end(b);
+	assert_int_equal(count(b, UT_WRITE), 1);
+	assert_int_equal(nth(b, UT_WRITE, 0)->write.offset, 0x48);
+	assert_int_equal(nth(b, UT_WRITE, 0)->write.val, link_to(0x903));
+	assert_false(nth(b, UT_WRITE, 0)->write.old_known);
+	assert_int_equal(nth(b, UT_WRITE, 0)[-1].fault.outcome, UT_OUT_EMULATED);
 	done(b);
 }
 
@@ -932,6 +961,7 @@ int main(void)
 		cmocka_unit_test(writes_of_tables_in_sync),
 		cmocka_unit_test(writes_of_tables_out_of_sync),
 		cmocka_unit_test(writes_emulated),
+		cmocka_unit_test(writes_emulated_of_entries_not_seen),
 		cmocka_unit_test(losses),
 		cmocka_unit_test(several_vms),
 		cmocka_unit_test(vms_by_their_threads),
