@@ -22,6 +22,9 @@ enum {
 
 int perf_damaged(struct perf *p, unsigned long long offset, const char *what)
 {
+	/* No wonder, if it is not whole. */
+	if (*p->cut.text)
+		return ut_error_set(p->err, "%s", p->cut.text);
 	return ut_error_set(p->err,
 			    "%s: offset %llu: %s; the file is damaged, copy or record it again",
 			    p->path, offset, what);

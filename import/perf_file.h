@@ -2,8 +2,8 @@
 /*
  * What the parts of the perf.data reader share: the state of a recording that is being read.
  *
- * perf.c reads what stands in front of the records, perf_parts.c what stands behind them; perf_records.c
- * finds the records one by one, perf_kernel.c knows those of the kernel's.
+ * perf.c reads what stands in front of the records, perf_parts.c what stands behind them;
+ * perf_records.c finds the records one by one, perf_kernel.c knows those of the kernel's.
  */
 #ifndef UNSYNC_IMPORT_PERF_FILE_H
 #define UNSYNC_IMPORT_PERF_FILE_H

@@ -189,11 +189,9 @@ int perf_read_parts(struct perf *p, const uint8_t *parts, uint64_t table)
 		table += PLACE;
 		offset = perf_u64(section);
 		size = perf_u64(section + 8);
-		if (!is_wanted(i))
-			continue;
 		if (!perf_is_inside(p, offset, size))
 			perf_cut_short(p, offset, PERF_ENDS_EARLY);
-		else if (load_part(p, i, offset, size))
+		else if (is_wanted(i) && load_part(p, i, offset, size))
 			return -1;
 	}
 	return 0;

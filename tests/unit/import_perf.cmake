@@ -3,7 +3,7 @@
 if(TARGET unsync-import)
 	add_library(perf-make STATIC unit/perf_make.c)
 	target_link_libraries(perf-make PUBLIC unsync-import)
-	foreach(name import_perf)
+	foreach(name import_perf import_perf_damage)
 		add_executable(test_${name} unit/test_${name}.c)
 		target_link_libraries(test_${name} perf-make PkgConfig::CMOCKA)
 		string(REPLACE "_" "-" test ${name})

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is read from a perf.data: facts, formats, records in the order of time, losses and their places,
- * threads; from files and pipes, compressed or not, in every layout of samples.
+ * What is read from a perf.data: facts, formats, records in the order of time, losses and their
+ * places, threads; from files and pipes, compressed or not, in every layout of samples.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
