@@ -181,7 +181,9 @@ int perf_read_kernel(struct perf *p, struct perf_chunk *c, const uint8_t *record
 int perf_end_gap(struct perf *p);
 
 /**
- * perf_tell_dropped() - at the end: losses that perf counted, and no record told where. Return: 0 or -1.
+ * perf_tell_dropped() - at the end: losses that perf counted, and no record told where
+ *
+ * Return: 0 or -1.
  */
 int perf_tell_dropped(struct perf *p);
 
