@@ -50,6 +50,7 @@ struct story {
 	struct guests *guests;
 	struct assembler *assembler; /* NULL before the first record */
 	struct placing *placing;
+	struct ut_error bad_format; /* the first that could not be used */
 	char *facts[IMPORT_FACTS];
 	uint64_t last;	 /* time of the last record */
 	uint64_t nested; /* exits that only EPT or NPT has */
@@ -806,6 +807,30 @@ static int attribute(struct story *s, const struct import_record *r, struct now 
 	return n->vcpu && s->n_held ? release(s, n) : 0;
 }
 
+/* Is there all that it takes to understand it? */
+static int check_recording(struct story *s)
+{
+	const char *machine = s->facts[IMPORT_MACHINE];
+
+	if (machine && strcmp(machine, "x86_64") != 0)
+		return ut_error_set(
+			&s->sink.err,
+			"recorded on %.32s; only recordings of x86-64 hosts can be read", machine);
+	if (s->bad_format.text[0])
+		return fail(s, s->bad_format.text);
+	if (!formats_kvm(s->formats))
+		return fail(s, "it has no events of KVM; " STORY_REMEDY);
+	if (!formats_has(s->formats, TP_GET_PAGE))
+		return fail(s, "it has no kvmmmu:kvm_mmu_get_page events; " STORY_REMEDY);
+	if (!formats_has(s->formats, TP_PAGE_FAULT))
+		return fail(s, "it has no kvm:kvm_page_fault events; " STORY_REMEDY);
+	if (!formats_role(s->formats))
+		return fail(s,
+			    "its formats do not tell how roles of shadow pages are to be read: it "
+			    "was recorded on Linux before 4.13");
+	return 0;
+}
+
 /* Only now, as the assembler wants to know when time began, and where roles have their bits. */
 static int begin(struct story *s, uint64_t time)
 {
@@ -815,17 +840,8 @@ static int begin(struct story *s, uint64_t time)
 					     .arg = s,
 					     .learn = true };
 
-	if (!formats_kvm(s->formats))
-		return fail(s, "it has no events of KVM; " STORY_REMEDY);
-	if (!formats_has(s->formats, TP_GET_PAGE) || !formats_has(s->formats, TP_PAGE_FAULT))
-		return ut_error_set(&s->sink.err, "it has no %s events; " STORY_REMEDY,
-				    formats_has(s->formats, TP_GET_PAGE)
-					    ? "kvm:kvm_page_fault"
-					    : "kvmmmu:kvm_mmu_get_page");
-	if (!options.role)
-		return fail(s,
-			    "its formats do not tell how roles of shadow pages are to be read: it "
-			    "was recorded on Linux before 4.13");
+	if (check_recording(s))
+		return -1;
 	s->assembler = assembler_new(&options);
 	return s->assembler ? 0 : out_of_memory(s);
 }
@@ -870,7 +886,12 @@ static int take_format(void *arg, const char *system, const char *text, size_t s
 {
 	struct story *s = arg;
 
-	return formats_add(s->formats, system, text, size, &s->sink.err);
+	struct ut_error err;
+
+	/* Of another machine's tracepoints something else is to be said first, see begin(). */
+	if (formats_add(s->formats, system, text, size, &err) && !s->bad_format.text[0])
+		s->bad_format = err;
+	return 0;
 }
 
 static int take_thread(void *arg, uint32_t tid, uint32_t pid, const char *name)
@@ -890,7 +911,14 @@ static int take_fact(void *arg, enum import_fact fact, const char *value)
 	if (fact >= IMPORT_FACTS || s->facts[fact])
 		return 0;
 	s->facts[fact] = strndup(value, FACT_BYTES);
-	return s->facts[fact] ? 0 : out_of_memory(s);
+	if (!s->facts[fact])
+		return out_of_memory(s);
+	/* It may be shown on a terminal. */
+	for (char *c = s->facts[fact]; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	return 0;
 }
 
 /* ---- beginning and end ---- */

@@ -635,15 +635,6 @@ static int read_v6(struct tracedat_file *f, struct in *in)
 
 /* ---- the whole ---- */
 
-/* Other machines have no shadow paging that is known here; their numbers may be turned round. */
-static int check_machine(const struct tracedat_file *f, struct ut_error *err)
-{
-	if (!f->machine[0] || !strcmp(f->machine, "x86_64"))
-		return 0;
-	return ut_error_set(err, "%s: recorded on %s; only recordings of x86-64 hosts can be read",
-			    f->path, f->machine);
-}
-
 static int read_head(struct tracedat_file *f, struct in *in)
 {
 	char magic[TRACEDAT_MAGIC_BYTES], version[8];
@@ -665,9 +656,7 @@ static int read_head(struct tracedat_file *f, struct in *in)
 				    f->path);
 	if (get4(in, &f->page_bytes) || check_page_size(f, f->page_bytes, in->err))
 		return -1;
-	if (f->version == 6 ? read_v6(f, in) : read_v7(f, in))
-		return -1;
-	return check_machine(f, in->err);
+	return f->version == 6 ? read_v6(f, in) : read_v7(f, in);
 }
 
 static int check_content(const struct tracedat_file *f, struct ut_error *err)
