@@ -157,11 +157,8 @@ static bool is_place(const struct tep_format_field *from, struct field *to)
 static int use_event(struct formats *f, const struct tep_event *event, struct ut_error *err)
 {
 	enum tracepoint tp = find_known(event->name);
-	struct format format;
+	struct format format = { .tracepoint = (uint8_t)tp, .bytes = 8 };
 
-	memset(&format, 0, sizeof(format));
-	format.tracepoint = (uint8_t)tp;
-	format.bytes = 8;
 	if (event->id <= 0 || event->id >= (int)TYPES)
 		return ut_error_set(err,
 				    "format of %s: its number %d is none that a tracepoint has",
@@ -185,8 +182,8 @@ static int use_event(struct formats *f, const struct tep_event *event, struct ut
 		}
 	}
 	/* Records that are at hand rely on it. */
-	if (f->known[tp].tracepoint && memcmp(&f->known[tp], &format, sizeof(format)) != 0)
-		return ut_error_set(err, "format of %s: told twice, and not alike", event->name);
+	if (f->known[tp].tracepoint)
+		return ut_error_set(err, "format of %s: told twice", event->name);
 	f->known[tp] = format;
 	f->of_type[event->id] = (uint8_t)tp;
 	return 0;

@@ -79,7 +79,7 @@ int story_no_memory(struct story *s);
 int story_put(struct story *s, const void *record, size_t size);
 struct rec_head story_head(const struct guest_vcpu *c, uint64_t time, unsigned int kind);
 int story_put_value(struct story *s, const struct guest_vcpu *c, uint64_t time, unsigned int kind,
-	      uint64_t a, uint64_t b);
+		    uint64_t a, uint64_t b);
 
 /**
  * story_put_gap() - something of a kind happened, but the recording has not what
@@ -95,7 +95,7 @@ int story_put_state(struct story *s, struct guest_vcpu *c, uint64_t time);
  * story_put_vm() - a VM was seen for the first time, by @t, a thread of its vCPU @c
  */
 int story_put_vm(struct story *s, const struct guest_vcpu *c, const struct guest_thread *t,
-	   uint64_t time);
+		 uint64_t time);
 
 /* ---- story_vcpu.c ---- */
 

@@ -13,7 +13,6 @@ int story_no_memory(struct story *s)
 	return story_fail(s, "out of memory");
 }
 
-
 struct rec_head story_head(const struct guest_vcpu *c, uint64_t time, unsigned int kind)
 {
 	return (struct rec_head){
@@ -30,7 +29,7 @@ int story_put(struct story *s, const void *record, size_t size)
 }
 
 int story_put_value(struct story *s, const struct guest_vcpu *c, uint64_t time, unsigned int kind,
-		     uint64_t a, uint64_t b)
+		    uint64_t a, uint64_t b)
 {
 	struct rec_value r = { .head = story_head(c, time, kind), .a = a, .b = b };
 
@@ -60,7 +59,7 @@ int story_put_state(struct story *s, struct guest_vcpu *c, uint64_t time)
 }
 
 int story_put_vm(struct story *s, const struct guest_vcpu *c, const struct guest_thread *t,
-		  uint64_t time)
+		 uint64_t time)
 {
 	struct rec_vm r = { .head = story_head(c, time, UT_VM), .pid = t->pid ? t->pid : t->tid };
 	struct guest_thread *main = t->pid ? guests_thread(s->guests, t->pid, t->pid, false) : NULL;

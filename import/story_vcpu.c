@@ -260,7 +260,7 @@ static int take_ad(struct story *s, const struct now *n, bool dirty)
 	uint64_t gpa = get(n, AD_GPA), size = levels == 2 ? 4 : 8;
 
 	return story_put_value(s, n->vcpu, n->time, UT_AD, gpa >> STORY_PAGE_SHIFT,
-			 (gpa & 4095) / size | size << 16 | (dirty ? 1u << 24 : 0));
+			       (gpa & 4095) / size | size << 16 | (dirty ? 1u << 24 : 0));
 }
 
 /* ---- exits ---- */
@@ -451,8 +451,9 @@ int story_take_vcpu_record(struct story *s, const struct now *n)
 		f->mmio = true;
 		return 0;
 	case TP_PV_FLUSH:
-		return get(n, PV_NEED_FLUSH) ? story_put_value(s, n->vcpu, n->time, UT_PV_FLUSH, 0, 1)
-					     : 0;
+		return get(n, PV_NEED_FLUSH)
+			       ? story_put_value(s, n->vcpu, n->time, UT_PV_FLUSH, 0, 1)
+			       : 0;
 	case TP_HV_FLUSH:
 	case TP_HV_FLUSH_EX:
 		return take_hv_flush(s, n, n->format->tracepoint == TP_HV_FLUSH);
