@@ -33,7 +33,12 @@ enum {
 	OPT_VERSION = 9,
 	OPT_PROCMAPS = 10,
 	OPT_TSC2NSEC = 14,
+	OPT_HEADER_INFO = 16,
+	OPT_FTRACE_EVENTS = 17,
 	OPT_EVENT_FORMATS = 18,
+	OPT_KALLSYMS = 19,
+	OPT_PRINTK = 20,
+	OPT_CMDLINES = 21,
 	OPT_BUFFER_TEXT = 22,
 };
 
@@ -262,7 +267,7 @@ static int in_section(struct in *in, const struct tracedat_file *f, uint64_t off
 }
 
 /* libtracecmd goes from one to the next, and a size that is not true would lead it astray. */
-static int check_sections(const struct tracedat_file *f, uint64_t offset, struct ut_error *err)
+static int check_row(const struct tracedat_file *f, uint64_t offset, struct ut_error *err)
 {
 	struct in in;
 	uint64_t size = 0;
@@ -415,8 +420,13 @@ static int take_option(struct tracedat_file *f, unsigned int id, struct in *in)
 		return get4(in, &f->cpu_count);
 	case OPT_TSC2NSEC:
 		return get4(in, &f->clock_mult) || get4(in, &f->clock_shift) ? -1 : 0;
+	case OPT_HEADER_INFO:
+	case OPT_FTRACE_EVENTS:
 	case OPT_EVENT_FORMATS:
-		return get8(in, &f->formats);
+	case OPT_KALLSYMS:
+	case OPT_PRINTK:
+	case OPT_CMDLINES:
+		return get8(in, &f->sections[id - OPT_HEADER_INFO]);
 	case OPT_BUFFER_TEXT:
 		f->has_text = true;
 		return 0;
@@ -448,6 +458,53 @@ static int take_option(struct tracedat_file *f, unsigned int id, struct in *in)
 	return 0;
 }
 
+/* ---- what the head holds, in sections or in a row ---- */
+
+static int expect(struct in *in, const char *tag, size_t n)
+{
+	char bytes[16];
+
+	if (get(in, bytes, n))
+		return -1;
+	return memcmp(bytes, tag, n) ? damaged(in->f, in->pos - n, tag, in->err) : 0;
+}
+
+/* The formats of ftrace itself: texts, each with its size. */
+static int skip_texts(struct in *in)
+{
+	uint32_t n = 0;
+
+	if (get4(in, &n))
+		return -1;
+	while (n--) {
+		if (skip8(in))
+			return -1;
+	}
+	return 0;
+}
+
+static int skip_formats(struct in *in)
+{
+	char name[NAME_BYTES];
+	uint32_t n = 0;
+
+	if (get4(in, &n))
+		return -1;
+	while (n--) {
+		if (get_string(in, name, sizeof(name)) || skip_texts(in))
+			return -1;
+	}
+	return 0;
+}
+
+static int skip_header_info(struct in *in)
+{
+	return expect(in, "header_page", 12) || skip8(in) || expect(in, "header_event", 13) ||
+			       skip8(in)
+		       ? -1
+		       : 0;
+}
+
 /* ---- version 7 ---- */
 
 /* Options up to the one that leads to the next section of them, if there is one. */
@@ -475,6 +532,26 @@ static int options_v7(struct tracedat_file *f, struct in *in, uint64_t *next)
 	}
 }
 
+/* libtracecmd asks for as much memory as the sizes in there say. */
+static int check_section(const struct tracedat_file *f, unsigned int id, struct ut_error *err)
+{
+	/* In the order of their numbers. */
+	static int (*const skips[TRACEDAT_SECTIONS])(struct in * in) = {
+		skip_header_info, skip_texts, skip_formats, skip4, skip4, skip8,
+	};
+	uint64_t offset = f->sections[id - OPT_HEADER_INFO];
+	struct in in;
+	int ret;
+
+	if (!offset)
+		return 0;
+	ret = in_section(&in, f, offset, id, err);
+	if (!ret)
+		ret = skips[id - OPT_HEADER_INFO](&in);
+	in_close(&in);
+	return ret;
+}
+
 static int check_compression(struct tracedat_file *f, const char *name, struct ut_error *err)
 {
 	f->has_zstd = !strcmp(name, "zstd");
@@ -500,7 +577,7 @@ static int read_v7(struct tracedat_file *f, struct in *in)
 		return ut_error_set(in->err,
 				    "%s: trace-cmd did not finish it; 'trace-cmd restore' may help",
 				    f->path);
-	if (check_sections(f, in->pos, in->err))
+	if (check_row(f, in->pos, in->err))
 		return -1;
 	for (int i = 0; offset; i++) {
 		if (i == OPTION_SECTIONS)
@@ -511,6 +588,10 @@ static int read_v7(struct tracedat_file *f, struct in *in)
 		in_close(&options);
 		if (ret)
 			return ret;
+	}
+	for (unsigned int id = OPT_HEADER_INFO; id <= OPT_CMDLINES; id++) {
+		if (check_section(f, id, in->err))
+			return -1;
 	}
 	return 0;
 }
@@ -574,51 +655,13 @@ static int buffer_v6(struct tracedat_file *f, struct in *in, struct buffers_v6 *
 	return 0;
 }
 
-static int expect(struct in *in, const char *tag, size_t n)
-{
-	char bytes[16];
-
-	if (get(in, bytes, n))
-		return -1;
-	return memcmp(bytes, tag, n) ? damaged(in->f, in->pos - n, tag, in->err) : 0;
-}
-
-/* The formats of ftrace itself: texts, each with its size. */
-static int skip_texts(struct in *in)
-{
-	uint32_t n = 0;
-
-	if (get4(in, &n))
-		return -1;
-	while (n--) {
-		if (skip8(in))
-			return -1;
-	}
-	return 0;
-}
-
-static int skip_formats(struct in *in)
-{
-	char name[NAME_BYTES];
-	uint32_t n = 0;
-
-	if (get4(in, &n))
-		return -1;
-	while (n--) {
-		if (get_string(in, name, sizeof(name)) || skip_texts(in))
-			return -1;
-	}
-	return 0;
-}
-
 static int read_v6(struct tracedat_file *f, struct in *in)
 {
 	struct buffers_v6 buffers = { .n = 0 };
 
-	if (expect(in, "header_page", 12) || skip8(in) || expect(in, "header_event", 13) ||
-	    skip8(in) || skip_texts(in))
+	if (skip_header_info(in) || skip_texts(in))
 		return -1;
-	f->formats = in->pos;
+	f->sections[OPT_EVENT_FORMATS - OPT_HEADER_INFO] = in->pos;
 	/* Then symbols, formats of trace_printk(), names of threads. */
 	if (skip_formats(in) || skip4(in) || skip4(in) || skip8(in) || get4(in, &f->cpu_count) ||
 	    buffer_v6(f, in, &buffers))
@@ -661,7 +704,7 @@ static int read_head(struct tracedat_file *f, struct in *in)
 
 static int check_content(const struct tracedat_file *f, struct ut_error *err)
 {
-	if (!f->formats)
+	if (!f->sections[OPT_EVENT_FORMATS - OPT_HEADER_INFO])
 		return ut_error_set(err, "%s: holds no formats of events; the file is damaged",
 				    f->path);
 	if (f->clock_mult && f->clock_shift >= TRACEDAT_NS_SHIFT)
@@ -752,6 +795,7 @@ int tracedat_file_formats(const struct tracedat_file *f,
 			  int (*take)(void *arg, const char *system, const char *text, size_t size),
 			  void *arg, struct ut_error *err)
 {
+	uint64_t offset = f->sections[OPT_EVENT_FORMATS - OPT_HEADER_INFO];
 	char *text = malloc(IMPORT_FORMAT_BYTES);
 	struct in in;
 	int ret = 0;
@@ -759,9 +803,9 @@ int tracedat_file_formats(const struct tracedat_file *f,
 	if (!text)
 		return ut_error_set(err, "%s: out of memory", f->path);
 	if (f->version == 6)
-		in_file(&in, f, f->formats, f->size, err);
+		in_file(&in, f, offset, f->size, err);
 	else
-		ret = in_section(&in, f, f->formats, OPT_EVENT_FORMATS, err);
+		ret = in_section(&in, f, offset, OPT_EVENT_FORMATS, err);
 	if (!ret)
 		ret = hand_formats(&in, text, take, arg);
 	in_close(&in);

@@ -19,6 +19,7 @@
 #define TRACEDAT_MAGIC_BYTES 10
 #define TRACEDAT_CPUS 8192u  /* in all buffers together */
 #define TRACEDAT_TEXT 128    /* room for a text of the head */
+#define TRACEDAT_SECTIONS 6  /* of the head: from "header info" to names of threads */
 #define TRACEDAT_NS_SHIFT 64 /* the clock needs no conversion */
 
 /* The records of one CPU in one buffer: pages of the kernel's ring buffer, one after the other. */
@@ -38,10 +39,10 @@ struct tracedat_file {
 	bool has_zstd; /* sections may be compressed */
 	struct tracedat_cpu *cpus;
 	size_t n_cpus;
-	uint64_t formats;		  /* where the events' formats begin */
-	uint32_t cpu_count;		  /* as the head says */
-	uint32_t clock_mult, clock_shift; /* ns = ticks * mult >> shift */
-	bool has_text;			  /* there is a buffer that holds no records, but text */
+	uint64_t sections[TRACEDAT_SECTIONS]; /* where they begin; 0: there is none */
+	uint32_t cpu_count;		      /* as the head says */
+	uint32_t clock_mult, clock_shift;     /* ns = ticks * mult >> shift */
+	bool has_text;		      /* there is a buffer that holds no records, but text */
 	uint64_t lost[TRACEDAT_CPUS]; /* records of each CPU, as the kernel counted in the end */
 	char clock[TRACEDAT_TEXT];    /* may be empty, as the three below */
 	char release[TRACEDAT_TEXT];  /* of the kernel */

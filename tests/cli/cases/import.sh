@@ -93,7 +93,8 @@ fails "perf: nested paging" 1 "perf-npt.data: .*EPT or NPT.*npt=0" unsync import
 
 # The child is killed while it waits for more of a pipe: as if it had crashed.
 mkfifo pipe
-for sig in SEGV ABRT KILL; do
+# (SIGTRAP, for sanitizers have an opinion on SIGSEGV.)
+for sig in TRAP ABRT KILL; do
 	exec 9<>pipe
 	head -c 5000 "$recordings/perf-pipe.data" >&9
 	unsync import pipe -o x.utrace 2>"$work/err" &
