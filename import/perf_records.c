@@ -29,20 +29,17 @@ enum {
 /* Room for at least one record behind what the feed holds. */
 static int feed_room(struct perf *p, struct perf_feed *f)
 {
-	struct perf_chunk *next = f->chunk;
 	size_t rest = f->end - f->at;
+	struct perf_chunk *next;
 
 	if (f->chunk && PERF_CHUNK_BYTES - f->end >= 2 * RECORD_MOST)
 		return 0;
-	if (!f->chunk || !perf_chunk_again(f->chunk)) {
-		next = perf_window_chunk(&p->window, p->err);
-		if (!next)
-			return -1;
-	}
+	next = perf_window_chunk(&p->window, p->err);
+	if (!next)
+		return -1;
 	if (rest)
-		memmove(next->bytes, f->chunk->bytes + f->at, rest);
-	if (next != f->chunk)
-		perf_window_filled(&p->window, f->chunk);
+		memcpy(next->bytes, f->chunk->bytes + f->at, rest);
+	perf_window_filled(&p->window, f->chunk);
 	f->chunk = next;
 	f->offset += f->at;
 	f->at = 0;

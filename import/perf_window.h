@@ -74,19 +74,6 @@ struct perf_chunk *perf_window_chunk(struct perf_window *w, struct ut_error *err
 void perf_window_filled(struct perf_window *w, struct perf_chunk *c);
 
 /**
- * perf_chunk_again() - let a chunk that is being filled start anew
- *
- * Return: false if items of it wait.
- */
-static inline bool perf_chunk_again(struct perf_chunk *c)
-{
-	if (c->waiting)
-		return false;
-	c->n_items = 0;
-	return true;
-}
-
-/**
  * perf_window_add() - one more item
  * @w: the window
  * @c: being filled; holds the item's data

@@ -387,6 +387,14 @@ static void put_format(struct bytes *b, const char *name, int id)
 	put_bytes(b, text, (size_t)n);
 }
 
+/* A format that means nothing. */
+static void put_filler(struct bytes *b, size_t n)
+{
+	put_u64(b, n);
+	for (size_t i = 0; i < n; i++)
+		put_bytes(b, "#", 1);
+}
+
 static void put_formats(struct bytes *b, const struct make *m)
 {
 	put_bytes(b, "\x17\x08\x44tracing0.6", 14);
@@ -407,7 +415,9 @@ static void put_formats(struct bytes *b, const struct make *m)
 	put_format(b, "kvm_exit", FIRST_TYPE);
 	put_format(b, "kvm_entry", FIRST_TYPE + 1);
 	put_bytes(b, "kvmmmu", 7);
-	put_u32(b, 1);
+	put_u32(b, 1 + m->more_formats);
+	for (unsigned int i = 0; i < m->more_formats; i++)
+		put_filler(b, i ? 1 : m->long_format);
 	put_format(b, "kvm_mmu_get_page", FIRST_TYPE + 2);
 	put_u32(b, 0);
 	put_u32(b, 0);
@@ -460,6 +470,8 @@ static void put_part(struct bytes *b, const struct make *m, int part)
 	} else {
 		put_text(b, texts[part]);
 	}
+	for (size_t i = 0; part == 13 && i < m->long_part; i++)
+		put_bytes(b, "#", 1);
 }
 
 static void put_parts(struct bytes *b, const struct make *m)
@@ -525,6 +537,20 @@ static void put_tracing_record(struct bytes *b, const struct make *m)
 	free(formats.p);
 }
 
+static void put_part_record(struct bytes *b, const struct make *m, int part)
+{
+	size_t at = begin(b, 80, 0);
+
+	put_u64(b, (uint64_t)part);
+	put_part(b, m, part);
+	end(b, at);
+}
+
+void add_part(struct make *m, int part)
+{
+	put_part_record(&m->records, m, part);
+}
+
 void make_piped(const struct make *m, struct bytes *file)
 {
 	size_t at;
@@ -538,14 +564,9 @@ void make_piped(const struct make *m, struct bytes *file)
 		put_ids(file, i);
 		end(file, at);
 	}
-	for (size_t i = 0; i < N_PARTS; i++) {
-		if (parts[i] == 1 || !has_part(m, parts[i]))
-			continue;
-		at = begin(file, 80, 0);
-		put_u64(file, (uint64_t)parts[i]);
-		put_part(file, m, parts[i]);
-		end(file, at);
-	}
+	for (size_t i = 0; i < N_PARTS; i++)
+		if (parts[i] != 1 && has_part(m, parts[i]))
+			put_part_record(file, m, parts[i]);
 	if (!m->no_formats)
 		put_tracing_record(file, m);
 	put_bytes(file, m->records.p, m->records.n);
@@ -635,6 +656,7 @@ static int take_fact(void *arg, enum import_fact fact, const char *value)
 	struct taken *t = arg;
 
 	snprintf(t->facts[fact], sizeof(t->facts[fact]), "%s", value);
+	t->told[fact]++;
 	return count_call(arg);
 }
 

@@ -57,6 +57,9 @@ struct make {
 	uint8_t swapped; /* byte order of the formats */
 	int compressed;	 /* kind of compression; 0: none */
 	bool threads;
+	unsigned int more_formats; /* of events that do not matter */
+	size_t long_format;	   /* bytes of the first of these */
+	size_t long_part;	   /* bytes of something else that does not matter */
 };
 
 /* A recording with tracepoints alone, in the layout that perf uses. */
@@ -84,6 +87,8 @@ void add_throttle(struct make *m, uint64_t time, uint64_t id);
 void add_read(struct make *m, unsigned int event, uint32_t cpu, uint64_t lost);
 void add_round(struct make *m);
 void add_id_index(struct make *m);
+/* Something that the recording says of itself, in a recording that is piped. */
+void add_part(struct make *m, int part);
 /* Any record without a tail. */
 void add_plain(struct make *m, uint32_t type, const void *data, size_t n);
 
@@ -114,6 +119,7 @@ struct taken {
 	struct got *got;
 	size_t n, room;
 	char facts[IMPORT_FACTS][256];
+	int told[IMPORT_FACTS];
 	char formats[16][64]; /* system:name */
 	size_t n_formats;
 	bool wrong;  /* a sample's data are not what they were made of */

@@ -95,6 +95,13 @@ static void assert_numbers(const uint32_t *numbers, size_t n)
 	assert_int_equal(at, n);
 }
 
+static void assert_ascending(void)
+{
+	for (size_t i = 1; i < t.n; i++)
+		if (t.got[i].kind != GOT_THREAD && t.got[i - 1].kind != GOT_THREAD)
+			assert_true(t.got[i - 1].time <= t.got[i].time);
+}
+
 /* ---- what a recording says ---- */
 
 static void assert_facts(void)
@@ -162,6 +169,43 @@ static void clocks(void **state)
 		read_made();
 		assert_string_equal(t.facts[IMPORT_CLOCK], cases[i].name);
 	}
+}
+
+static void facts_are_told_once(void **state)
+{
+	(void)state;
+	add_part(&m, 4);
+	add_part(&m, 11);
+	add(1000, 0, 0, 7);
+	add_part(&m, 6);
+	read_made_piped(0);
+	for (int i = 0; i < IMPORT_FACTS; i++)
+		assert_int_equal(t.told[i], 1);
+}
+
+/* Some events have formats of enormous length, none of KVM's. */
+static void long_formats(void **state)
+{
+	(void)state;
+	add(1000, 1, 2, 7);
+	m.more_formats = 1;
+	m.long_format = IMPORT_FORMAT_BYTES + 1;
+	read_made();
+	assert_facts();
+	take_again();
+	read_made_piped(30000);
+	assert_facts();
+	assert_one(1, FIRST_TYPE + 2);
+}
+
+/* Parts that are of no interest may be of any length. */
+static void long_parts(void **state)
+{
+	(void)state;
+	add(1000, 1, 2, 7);
+	m.long_part = 3u << 20;
+	read_made();
+	assert_one(1, FIRST_TYPE + 2);
 }
 
 /* The first version of attributes has no room for a clock. */
@@ -272,6 +316,29 @@ static void thread_of_the_record(void **state)
 
 /* ---- order ---- */
 
+/* Nobody can say where they belong: at once, with the time of that moment. */
+static void records_without_a_time(void **state)
+{
+	static const uint32_t numbers[] = { 3, 1, 2, 4, 6, 5 };
+
+	(void)state;
+	add(1000, 0, 0, 1);
+	add(0, 0, 0, 3);
+	add(1001, 0, 0, 2);
+	add_comm(&m, UINT64_MAX, 1, 1, "x");
+	add_round(&m);
+	add_round(&m);
+	add(UINT64_MAX, 0, 0, 4);
+	add_round(&m);
+	add(2000, 0, 0, 5);
+	add_round(&m);
+	add(1999, 0, 0, 6);
+	read_made();
+	assert_numbers(numbers, 6);
+	assert_ascending();
+	assert_int_equal(t.got[4].time, 1001);
+}
+
 /* What perf does, in the simplest way: a list that is searched for the earliest each time. */
 struct item {
 	uint64_t time;
@@ -315,13 +382,6 @@ static void model_round(struct model *o)
 
 	o->limit = o->latest;
 	model_flush(o, limit);
-}
-
-static void assert_ascending(void)
-{
-	for (size_t i = 1; i < t.n; i++)
-		if (t.got[i].kind != GOT_THREAD && t.got[i - 1].kind != GOT_THREAD)
-			assert_true(t.got[i - 1].time <= t.got[i].time);
 }
 
 /* Rounds of several CPUs; @mess: in how many of 100 cases a record is earlier than it could be. */
@@ -571,7 +631,7 @@ static void assert_loss(size_t i, uint64_t time, uint32_t cpu, uint64_t count)
 /* The kernel notes a loss with a time that is later than that of the record after it. */
 static void losses_in_their_places(void **state)
 {
-	static const uint32_t numbers[] = { 1, 2, 3, 4 };
+	static const uint32_t numbers[] = { 1, 2, 3, 5, 4 };
 
 	(void)state;
 	add(1000, 0, 0, 1);
@@ -580,12 +640,13 @@ static void losses_in_their_places(void **state)
 	add(1005, 1, 0, 2);
 	add_lost(&m, 1020, 1, 3);
 	add_round(&m);
+	add(1012, 2, 0, 5);
 	add(1030, 1, 0, 4);
 	read_made();
-	assert_numbers(numbers, 4);
-	assert_int_equal(t.n, 6);
+	assert_numbers(numbers, 5);
+	assert_int_equal(t.n, 7);
 	assert_loss(2, 1010, 0, 12);
-	assert_loss(4, 1020, 1, 3);
+	assert_loss(5, 1020, 1, 3);
 }
 
 /* At its end perf tells all losses by event: those that were told already are not told again. */
@@ -763,11 +824,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(says_of_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(clocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(facts_are_told_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_formats, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_parts, setup, teardown),
 		cmocka_unit_test_setup_teardown(attributes_of_all_sizes, setup, teardown),
 		cmocka_unit_test(recognises),
 		cmocka_unit_test_setup_teardown(layouts, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(thread_of_the_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(records_without_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(order, setup, teardown),
 		cmocka_unit_test_setup_teardown(many, setup, teardown),
 		cmocka_unit_test_setup_teardown(compressed, setup, teardown),

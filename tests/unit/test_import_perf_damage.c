@@ -349,6 +349,53 @@ static void unknown_event(void **state)
 	assert_refused("of an event that the file does not describe");
 }
 
+static void ids_in_other_places(void **state)
+{
+	(void)state;
+	make(IN_FILE);
+	m.shapes[2].samples &= ~(uint64_t)S_IP;
+	make_file(&m, &file);
+	assert_refused("cannot be told apart");
+}
+
+static void ids_that_overlap(void **state)
+{
+	const size_t attrs = 104 + 8 * EVENTS * CPUS, each = 128 + 16;
+
+	(void)state;
+	make(IN_FILE);
+	for (size_t i = 0; i < EVENTS; i++)
+		change(attrs + i * each + 128 + 8, file.n / 2 & ~7ull);
+	assert_refused("ids of events that overlap");
+}
+
+/* What attributes say of their own size is no reason to read past them. */
+static void attributes_that_boast(void **state)
+{
+	const uint32_t boast = 4000;
+
+	(void)state;
+	make(IN_FILE);
+	for (int event = 0; event < EVENTS; event++)
+		m.shapes[event].clock = 1;
+	m.attr_size = 64;
+	make_file(&m, &file);
+	for (size_t i = 0; i < EVENTS; i++)
+		memcpy(file.p + 104 + 8 * EVENTS * CPUS + i * (64 + 16) + 4, &boast, sizeof(boast));
+	assert_int_equal(take(), 0);
+	assert_string_equal(t.facts[IMPORT_CLOCK], "perf");
+	assert_int_equal(count_records(), SAMPLES);
+}
+
+static void too_many_formats(void **state)
+{
+	(void)state;
+	make(IN_FILE);
+	m.more_formats = IMPORT_FORMATS;
+	make_file(&m, &file);
+	assert_refused("formats of more events than any kernel has");
+}
+
 /* Ids whose places in any table are the same would take forever to look up. */
 static void made_up_ids(void **state)
 {
@@ -461,6 +508,10 @@ int main(void)
 		cmocka_unit_test(recorded_elsewhere),
 		cmocka_unit_test(recorded_without),
 		cmocka_unit_test(unknown_event),
+		cmocka_unit_test(ids_in_other_places),
+		cmocka_unit_test(ids_that_overlap),
+		cmocka_unit_test(attributes_that_boast),
+		cmocka_unit_test(too_many_formats),
 		cmocka_unit_test(made_up_ids),
 		cmocka_unit_test(folders_and_pipes),
 		cmocka_unit_test(memory_is_bounded),
