@@ -83,6 +83,12 @@ static int recognise(struct job *j)
 
 	if (fstat(j->in, &st))
 		return ut_error_set(j->err, "%s: %s", j->path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return ut_error_set(
+			j->err,
+			"%s: is a folder; if perf record --threads made it, record without "
+			"--threads",
+			j->path);
 	errno = EINVAL;
 	if (S_ISREG(st.st_mode))
 		n = pread(j->in, head, sizeof(head), lseek(j->in, 0, SEEK_CUR));

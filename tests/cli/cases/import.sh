@@ -28,7 +28,7 @@ fails "no value" 2 "^unsync import: -o needs" unsync import a -o
 prints "help" '^usage: unsync import FILE' unsync import --help
 
 fails "missing" 1 "^unsync: missing: No such file" unsync import missing -o x
-fails "a folder" 1 "^unsync: /: .*neither a file nor a pipe" unsync import / -o x
+fails "a folder" 1 "^unsync: /: is a folder; .*record without --threads" unsync import / -o x
 fails "a device" 1 "^unsync: /dev/null: .*neither a file nor a pipe" unsync import /dev/null -o x
 : >empty
 fails "empty" 1 "^unsync: empty: is empty; a perf.data or a trace.dat is wanted" unsync import empty -o x
