@@ -7,6 +7,7 @@
 #define BUCKETS 65536u
 #define RECENT 8u /* emulated writes remembered of a table */
 #define SHIFT 12
+#define LOOK_BACK 32u /* events of others that may come between two of a vCPU */
 
 /* A write that found its place later than the events around it came. */
 struct late {
@@ -16,7 +17,8 @@ struct late {
 
 struct held {
 	struct ut_event e;
-	char *text; /* copied; NULL: it has none */
+	char *text;	  /* copied; NULL: it has none */
+	bool writes_link; /* a fault whose emulation wrote an upper table */
 	struct late *before, *behind;
 	struct late **before_end, **behind_end;
 };
@@ -29,6 +31,7 @@ struct table {
 	uint16_t word[RECENT];
 	unsigned int n_emulated;
 	uint32_t pages, unsync; /* shadow pages of it, and of these, out of sync */
+	bool leaf;		/* of the last level, for one of them at least */
 	uint16_t vm;
 };
 
@@ -51,6 +54,11 @@ struct placing *placing_new(int (*emit)(void *arg, const struct ut_event *e), vo
 	p->arg = arg;
 	p->first = p->next = 1;
 	return p;
+}
+
+static struct held *held_at(struct placing *p, uint64_t number)
+{
+	return &p->held[number % PLACING_EVENTS];
 }
 
 /* ---- tables ---- */
@@ -88,6 +96,7 @@ static int add_page(struct placing *p, const struct ut_event *e)
 		p->n_tables++;
 	}
 	t->pages++;
+	t->leaf |= ut_role_level(e->page.role) == 1;
 	return 0;
 }
 
@@ -139,9 +148,27 @@ static void note_emulated(struct placing *p, const struct ut_event *e, uint64_t 
 	t = find_table(p, e->vm, gpa >> SHIFT);
 	if (!t)
 		return;
+	held_at(p, number)->writes_link = !t->leaf;
 	t->emulated[t->n_emulated % RECENT] = number;
 	t->word[t->n_emulated % RECENT] = (gpa & 4095) / 8;
 	t->n_emulated++;
+}
+
+/*
+ * A host may give a page up instead of emulating the write to it, and let the guest try again
+ * (kvm_mmu_unprotect_gfn_and_retry() and its predecessors): then the zap is what the vCPU does next.
+ */
+static void note_retry(struct placing *p, const struct ut_event *zap, uint64_t number)
+{
+	for (unsigned int i = 1; i <= LOOK_BACK && number - i >= p->first; i++) {
+		struct held *h = held_at(p, number - i);
+
+		if (h->e.vm != zap->vm || h->e.vcpu != zap->vcpu)
+			continue;
+		if (h->writes_link && placing_gpa(&h->e.fault) >> SHIFT == zap->page.gfn)
+			h->writes_link = false;
+		return;
+	}
 }
 
 /* What an event tells of tables. Returns -1 if out of memory. */
@@ -151,6 +178,7 @@ static int note(struct placing *p, const struct ut_event *e, uint64_t number)
 	case UT_PAGE_NEW:
 		return e->page.role & UT_ROLE_DIRECT ? 0 : add_page(p, e);
 	case UT_PAGE_ZAP:
+		note_retry(p, e, number);
 		if (!(e->page.role & UT_ROLE_DIRECT))
 			drop_page(p, e);
 		return 0;
@@ -167,11 +195,6 @@ static int note(struct placing *p, const struct ut_event *e, uint64_t number)
 }
 
 /* ---- what is held back ---- */
-
-static struct held *held_at(struct placing *p, uint64_t number)
-{
-	return &p->held[number % PLACING_EVENTS];
-}
 
 static int emit_late(struct placing *p, struct late **list)
 {
@@ -190,6 +213,20 @@ static int emit_late(struct placing *p, struct late **list)
 	return result;
 }
 
+static int emit_cleared(struct placing *p, const struct ut_event *fault)
+{
+	uint64_t gpa = placing_gpa(&fault->fault);
+	struct ut_event e = {
+		.time = fault->time, .vm = fault->vm, .vcpu = fault->vcpu, .kind = UT_WRITE
+	};
+
+	e.write.gfn = gpa >> SHIFT;
+	e.write.size = fault->fault.top == 2 ? 4 : 8;
+	e.write.offset = (uint16_t)(gpa & 4095 & ~(e.write.size - 1u));
+	e.write.how = UT_HOW_WALK;
+	return p->emit(p->arg, &e);
+}
+
 static int emit_first(struct placing *p)
 {
 	struct held *h = held_at(p, p->first);
@@ -197,6 +234,8 @@ static int emit_first(struct placing *p)
 
 	if (!result)
 		result = p->emit(p->arg, &h->e);
+	if (!result && h->writes_link && !h->behind)
+		result = emit_cleared(p, &h->e);
 	if (!result)
 		result = emit_late(p, &h->behind);
 	if (result)

@@ -4,6 +4,9 @@
  * been written unnoticed: the write was emulated, or it happened while the table was out of sync, before it
  * was synced last. So events are held back for a while, and such a write is put behind the fault that
  * was emulated there, or before the sync.
+ *
+ * Of an emulated write to an upper table that no walk shows in that time the value is taken to be zero:
+ * who tears tables down clears entries that nobody reads again. That it was written is certain.
  */
 #ifndef UNSYNC_IMPORT_PLACING_H
 #define UNSYNC_IMPORT_PLACING_H

@@ -641,6 +641,20 @@ static void writes_of_tables_out_of_sync(void **state)
 	done(b);
 }
 
+/* The kernel of the guest writes @gva, where it has the table of frame @gfn; the host emulates that. */
+static void emulate(struct bench *b, uint64_t gva, uint64_t gfn)
+{
+	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
+	page_fault(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
+	walk(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
+	element(b, link_to(0x700), 4);
+	element(b, link_to(0x701), 3);
+	element(b, link_to(0x702), 2);
+	element(b, link_to(gfn), 1);
+	number(b, REQUESTED, 24, 1, 1);
+	send(b, EMULATE, &(struct raw){ 0 });
+}
+
 /* The fault of an emulated write tells where, a later walk what. */
 static void writes_emulated(void **state)
 {
@@ -652,15 +666,7 @@ static void writes_emulated(void **state)
 	kvm_entry(b);
 	build(b, 0x100);
 	fault_in(b, 0x100, 0x5000, UT_PF_USER, link_to(0x900));
-	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
-	page_fault(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
-	walk(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
-	element(b, link_to(0x700), 4);
-	element(b, link_to(0x701), 3);
-	element(b, link_to(0x702), 2);
-	element(b, link_to(0x102), 1);
-	number(b, REQUESTED, 24, 1, 1);
-	send(b, EMULATE, &(struct raw){ 0 });
+	emulate(b, gva, 0x102);
 	kvm_entry(b);
 	page(b, GET_PAGE, 0x109, ROLE(1), true);
 	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
@@ -765,6 +771,37 @@ static void vms_by_their_threads(void **state)
 	done(b);
 }
 
+/* Links that nobody follows any more were cleared; of a leaf entry that is not so sure. */
+static void writes_emulated_and_never_seen(void **state)
+{
+	struct bench *b = begin();
+	const struct ut_event *e;
+
+	(void)state;
+	kvm_entry(b);
+	build(b, 0x100);
+	emulate(b, 0xffff888000102018ull, 0x102);
+	kvm_entry(b);
+	emulate(b, 0xffff888000103048ull, 0x103);
+	kvm_entry(b);
+	/* This one the host gave up instead. */
+	emulate(b, 0xffff888000101008ull, 0x101);
+	page(b, ZAP, 0x101, ROLE(3), false);
+	kvm_entry(b);
+	end(b);
+	assert_int_equal(count(b, UT_FAULT), 3);
+	assert_int_equal(count(b, UT_WRITE), 1);
+	e = nth(b, UT_WRITE, 0);
+	assert_int_equal(e->write.gfn, 0x102);
+	assert_int_equal(e->write.offset, 0x18);
+	assert_int_equal(e->write.size, 8);
+	assert_int_equal(e->write.val, 0);
+	assert_false(e->write.old_known);
+	assert_int_equal(e->write.how, UT_HOW_WALK);
+	assert_ptr_equal(e - 1, nth(b, UT_FAULT, 0));
+	done(b);
+}
+
 /* That an entry was written is known, so what a walk reads there first is no news from before. */
 static void writes_emulated_of_entries_not_seen(void **state)
 {
@@ -775,15 +812,7 @@ static void writes_emulated_of_entries_not_seen(void **state)
 	kvm_entry(b);
 	build(b, 0x100);
 	fault_in(b, 0x100, 0x5000, UT_PF_USER, link_to(0x900));
-	kvm_exit(b, UT_ISA_SVM, SVM_PF, 0);
-	page_fault(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
-	walk(b, gva, UT_PF_PRESENT | UT_PF_WRITE);
-	element(b, link_to(0x700), 4);
-	element(b, link_to(0x701), 3);
-	element(b, link_to(0x702), 2);
-	element(b, link_to(0x103), 1);
-	number(b, REQUESTED, 24, 1, 1);
-	send(b, EMULATE, &(struct raw){ 0 });
+	emulate(b, gva, 0x103);
 	kvm_entry(b);
 	fault_in(b, 0x100, 0x9000, UT_PF_USER, link_to(0x903));
 	end(b);
@@ -976,6 +1005,7 @@ int main(void)
 		cmocka_unit_test(writes_of_tables_out_of_sync),
 		cmocka_unit_test(writes_emulated),
 		cmocka_unit_test(writes_emulated_of_entries_not_seen),
+		cmocka_unit_test(writes_emulated_and_never_seen),
 		cmocka_unit_test(losses),
 		cmocka_unit_test(several_vms),
 		cmocka_unit_test(vms_by_their_threads),
