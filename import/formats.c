@@ -232,24 +232,50 @@ static bool begins(const char *line, size_t size, const char *with)
 	return size >= strlen(with) && !memcmp(line, with, strlen(with));
 }
 
-/* What a field may be declared with: the name of a type and a name, perhaps of an array. */
-static bool is_declaration(const char *s, size_t size)
+/* Letters, digits and underscores, a digit not first: how many. */
+static size_t word_length(const char *s, size_t size)
 {
-	static const char allowed[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ *[]";
-	size_t open = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < size; i++) {
-		if (!s[i] || !strchr(allowed, s[i]))
-			return false;
-		open += s[i] == '[';
-		/* One pair, at the very end, around a number. */
-		if (s[i] == ']' && (i + 1 != size || !open))
-			return false;
-		if (open && s[i] != '[' && s[i] != ']' && (s[i] < '0' || s[i] > '9'))
+	while (n < size && ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') ||
+			    s[n] == '_' || (n && s[n] >= '0' && s[n] <= '9')))
+		n++;
+	return n;
+}
+
+/* "[N]", or nothing. */
+static bool is_array_size(const char *s, size_t size)
+{
+	if (!size)
+		return true;
+	if (size < 3 || size > 7 || s[0] != '[' || s[size - 1] != ']')
+		return false;
+	for (size_t i = 1; i < size - 1; i++) {
+		if (s[i] < '0' || s[i] > '9')
 			return false;
 	}
-	return size && open <= 1 && (!open || s[size - 1] == ']') && memchr(s, ' ', size);
+	return true;
+}
+
+/*
+ * What a field may be declared with: words of a type, perhaps stars, and a name, perhaps of an array; one
+ * blank between them. libtraceevent loses memory over what is none of that.
+ */
+static bool is_declaration(const char *s, size_t size)
+{
+	size_t n, words = 0;
+
+	for (;;) {
+		n = word_length(s, size);
+		if (n && ++words > 1 && (n == size || s[n] == '['))
+			return is_array_size(s + n, size - n);
+		if (!n && words)
+			n = size && s[0] == '*';
+		if (!n || n == size || s[n] != ' ')
+			return false;
+		s += n + 1;
+		size -= n + 1;
+	}
 }
 
 /* "\tfield:TYPE NAME;\toffset:N;\tsize:N;\tsigned:N;" is copied, in that form; others are left out. */

@@ -92,7 +92,15 @@ static int take_event(void *arg, const struct ut_event *e)
 static int emit_event(void *arg, const struct ut_event *e)
 {
 	struct story *s = arg;
+	const char *wrong = ut_event_check(e);
 
+	if (wrong) {
+		s->refused = -1;
+		return ut_error_set(&s->sink.err,
+				    "%.6f s after its first record it tells of %s; it is damaged: "
+				    "record again",
+				    (double)e->time / 1e9, wrong);
+	}
 	s->counts.events++;
 	s->refused = s->opt.emit(s->opt.arg, e);
 	return s->refused ? -1 : 0;

@@ -15,12 +15,13 @@
 #include "cost/files.h"
 #include "models/mmu.h"
 #include "tests/fuzz/plugin_image.h"
+#include "tests/fuzz/seeds.h"
 #include "tests/unit/plots_sample.h"
 #include "tests/unit/trace_gen.h"
 
 static const char *folder;
 
-static _Noreturn void die(const char *what)
+_Noreturn void die(const char *what)
 {
 	fprintf(stderr, "fuzz-seeds: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -35,7 +36,7 @@ static char *path_of(const char *name)
 	return path;
 }
 
-static void save(const char *name, const void *bytes, size_t len)
+void save(const char *name, const void *bytes, size_t len)
 {
 	char *path = path_of(name);
 	FILE *f = fopen(path, "we");
@@ -341,7 +342,12 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*make)(void);
-	} all[] = { { "trace", traces }, { "json", documents }, { "plugin", descriptors } };
+	} all[] = {
+		{ "trace", traces },	{ "json", documents },	  { "plugin", descriptors },
+#ifdef UNSYNC_HAVE_IMPORT
+		{ "perf", seeds_perf }, { "story", seeds_story },
+#endif
+	};
 
 	if (argc == 3) {
 		folder = argv[2];

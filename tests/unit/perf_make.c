@@ -397,6 +397,10 @@ static void put_filler(struct bytes *b, size_t n)
 
 static void put_formats(struct bytes *b, const struct make *m)
 {
+	if (m->tracing.n) {
+		put_bytes(b, m->tracing.p, m->tracing.n);
+		return;
+	}
 	put_bytes(b, "\x17\x08\x44tracing0.6", 14);
 	put_bytes(b, &m->swapped, 1);
 	put_bytes(b, m->long_is_4 ? "\4" : "\10", 1);

@@ -54,6 +54,8 @@ struct make {
 	uint32_t attr_size;
 	struct bytes records;
 	bool no_formats, long_is_4;
+	struct bytes
+		tracing; /* the part with the formats, if not the usual one; its maker frees it */
 	uint8_t swapped; /* byte order of the formats */
 	int compressed;	 /* kind of compression; 0: none */
 	bool threads;
