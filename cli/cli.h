@@ -17,6 +17,11 @@ enum {
 	EXIT_SLOWER = 4, /* the same, but proven to be slower */
 };
 
+/* How to record without BPF, as root, from before a guest starts until after it ends. */
+#define CLI_PERF_RECORD                                                                            \
+	"perf record -a -k CLOCK_MONOTONIC -m 4096 -e 'kvm:*' -e 'kvmmmu:*' -- sleep 60"
+#define CLI_TRACE_CMD_RECORD "trace-cmd record -C mono -b 16384 -e kvm -e kvmmmu sleep 60"
+
 /* What a verb prints its data as. */
 enum cli_format { CLI_TABLE, CLI_JSON, CLI_CSV };
 

@@ -152,6 +152,16 @@ static bool check_privileges(struct report *rp)
 	return say(rp, true, "privileges", "BPF programs are permitted", NULL);
 }
 
+/* Where there is KVM but no BPF, others can record. Nested paging leaves them nothing to record, either. */
+static void suggest_others(struct report *rp, const struct host *h)
+{
+	if (!h->has_kvm || h->nested_paging)
+		return;
+	tell(rp, "instead", "perf", CLI_PERF_RECORD, "unsync import perf.data -o guest.utrace");
+	tell(rp, "instead", "trace-cmd", CLI_TRACE_CMD_RECORD,
+	     "unsync import trace.dat -o guest.utrace");
+}
+
 /* Can this host capture? @missing_hooks: what it can do without, at a loss. */
 static bool examine(struct report *rp, const struct host *h, bool verbose, size_t *missing_hooks)
 {
@@ -177,13 +187,17 @@ static bool examine(struct report *rp, const struct host *h, bool verbose, size_
 	if (ok)
 		ok &= check_hooks(rp, h, verbose, missing_hooks);
 	check_exact(rp, h);
+	if (!ok)
+		suggest_others(rp, h);
 	return ok;
 }
 
 static void print_help(void)
 {
 	puts("usage: unsync doctor [options]\n\n"
-	     "Says what this host lacks for recording guests, and what helps. Changes nothing.\n\n"
+	     "Says what this host lacks for recording guests, and what helps; if that is BPF, how "
+	     "perf "
+	     "or\ntrace-cmd can record instead. Changes nothing.\n\n"
 	     "      --format F  table (default), json or csv\n"
 	     "  -v, --verbose   show what libbpf and the kernel's verifier say\n"
 	     "  -h, --help      this text\n\n"

@@ -16,7 +16,8 @@ static int no_collector(int argc, char **argv)
 {
 	(void)argc;
 	return cli_fail("%s: this build has no collector; install libbpf-dev, bpftool and clang, "
-			"then configure and build again",
+			"then configure and build again; or record with: " CLI_PERF_RECORD
+			", then unsync import perf.data",
 			argv[0]);
 }
 #define cli_record no_collector

@@ -314,12 +314,25 @@ static int check_capture(const struct host *h, struct ut_error *err)
 	return capture_check_host(h, err);
 }
 
+/* BPF is not to be had, but KVM is: so others can record. */
+static int suggest_others(struct recording *r)
+{
+	struct ut_error why = r->err;
+
+	if (r->host.has_kvm && !r->host.nested_paging)
+		ut_error_set(&r->err,
+			     "%.200s; or record without BPF: " CLI_PERF_RECORD
+			     ", then unsync import perf.data",
+			     why.text);
+	return -1;
+}
+
 static int check_host(struct recording *r)
 {
 	const struct host *h = &r->host;
 
 	if (check_capture(h, &r->err))
-		return -1;
+		return suggest_others(r);
 	if (h->nested_paging)
 		return ut_error_set(&r->err,
 				    "%s uses nested paging, so guests have no shadow pages; load "
@@ -359,7 +372,7 @@ static int start_capture(struct recording *r)
 
 	r->capture = capture_start(&r->host, &options, &r->err);
 	if (!r->capture)
-		return -1;
+		return suggest_others(r);
 	summary_hooks(r->capture, r->opt);
 	r->start = now_ns();
 	assemble.start = r->start;

@@ -12,7 +12,7 @@ put()
 {
 	local file=$1 offset=$2
 	shift 2
-	printf "$(printf '\\x%s' "$@")" | dd of="$file" bs=1 seek="$offset" conv=notrunc status=none
+	printf '%b' "$(printf '\\x%s' "$@")" | dd of="$file" bs=1 seek="$offset" conv=notrunc status=none
 }
 
 if [[ $(unsync import 2>&1) == *"this build reads no recordings"* ]]; then

@@ -5,6 +5,7 @@
 if [[ $(unsync doctor 2>&1) == *"no collector"* ]]; then
 	fails "record: needs a collector" 1 "libbpf-dev, bpftool and clang" unsync record -o x.utrace -- true
 	fails "doctor: needs a collector" 1 "libbpf-dev, bpftool and clang" unsync doctor
+	fails "doctor: names another way" 1 "or record with: perf record -a .*, then unsync import" unsync doctor
 	skips "record and doctor" "this build has no collector"
 	return
 fi
@@ -27,6 +28,25 @@ else
 fi
 holds "doctor: looks at the kernel's types and at KVM" test "$(grep -cE 'kernel types|KVM' "$work/out")" -ge 2
 fails "doctor: an argument" 2 "not expected" unsync doctor here
+
+# Nobody without privileges may load BPF programs; others may record instead, where there is KVM.
+if ((EUID == 0)) && command -v setpriv >/dev/null; then
+	as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	cp "$unsync_binary" "$work/unsync"
+	chmod 755 "$work" "$work/unsync"
+	run "${as_nobody[@]}" "$work/unsync" doctor
+	if grep -q '^ok *KVM ' "$work/out" && ! grep -qE '(NPT|EPT) is in use' "$work/out"; then
+		for other in perf trace-cmd; do
+			holds "doctor: suggests $other" grep -qE \
+				"^instead +$other +$other record .*; unsync import [a-z.]+ -o" "$work/out"
+		done
+		fails "record: suggests perf" 1 "or record without BPF: perf record -a .*unsync import" \
+			"${as_nobody[@]}" "$work/unsync" record -o x.utrace -a
+	else
+		skips "doctor: other recorders" "this host has nothing for them to record"
+	fi
+	rm -f "$work/unsync"
+fi
 
 fails "record: no output" 2 "-o FILE" unsync record -- true
 fails "record: nothing to record" 2 "say what to record" unsync record -o x.utrace
