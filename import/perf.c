@@ -254,10 +254,6 @@ static int read_any(struct perf *p)
 	return read_file(p);
 }
 
-#define FOLDER                                                                                     \
-	"is a folder, as perf record --threads makes it, which cannot be read; record without "    \
-	"--threads"
-
 int perf_read(int fd, const char *path, struct import_sink *sink, struct ut_error *err)
 {
 	struct perf p = {
@@ -272,8 +268,6 @@ int perf_read(int fd, const char *path, struct import_sink *sink, struct ut_erro
 
 	if (fstat(fd, &st))
 		return ut_error_set(err, "%s: cannot be examined: %s", path, strerror(errno));
-	if (S_ISDIR(st.st_mode))
-		return ut_error_set(err, "%s: " FOLDER, path);
 	if (S_ISREG(st.st_mode))
 		p.size = (uint64_t)st.st_size;
 	ret = read_any(&p);

@@ -28,7 +28,7 @@ bool perf_recognise(const void *head, size_t size);
 
 /**
  * perf_read() - hand on all that is in a recording
- * @fd: open for reading, at its beginning; a pipe will do. Stays open.
+ * @fd: a file or a pipe, open for reading, at its beginning. Stays open.
  * @path: for messages
  * @sink: takes what is found
  * @err: set on failure: the sink's error if it stopped the reading, else file, place and remedy
