@@ -345,7 +345,7 @@ int main(int argc, char **argv)
 	} all[] = {
 		{ "trace", traces },	{ "json", documents },	  { "plugin", descriptors },
 #ifdef UNSYNC_HAVE_IMPORT
-		{ "perf", seeds_perf }, { "story", seeds_story },
+		{ "perf", seeds_perf }, { "story", seeds_story }, { "tracedat", seeds_tracedat },
 #endif
 	};
 

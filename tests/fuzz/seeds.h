@@ -18,5 +18,6 @@ void save(const char *name, const void *bytes, size_t len);
 /* Of recordings, cut out of the shipped ones. */
 void seeds_perf(void);
 void seeds_story(void);
+void seeds_tracedat(void);
 
 #endif
