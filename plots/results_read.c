@@ -19,6 +19,7 @@
 #define MAX_BUCKETS 65536
 #define MAX_TEXT 65536
 #define MAX_NAME 200
+#define MAX_MEMBERS 4096 /* of an object; names are looked for one by one */
 
 /* What the charts and the page cannot do without. Others are shown if they are there. */
 static const char *const required[] = {
@@ -132,11 +133,19 @@ static int member(struct reader *rd, const struct node *up, const char *key, str
 	return 0;
 }
 
+static int check_object(struct reader *rd, const struct node *n, const char *wanted)
+{
+	if (!json_is_object(n->json))
+		return wrong_type(rd, n, wanted);
+	if (json_object_size(n->json) > MAX_MEMBERS)
+		return bad(rd, n, "has %zu members, at most %d make sense",
+			   json_object_size(n->json), MAX_MEMBERS);
+	return 0;
+}
+
 static int get_object(struct reader *rd, const struct node *up, const char *key, struct node *n)
 {
-	if (member(rd, up, key, n))
-		return -1;
-	return json_is_object(n->json) ? 0 : wrong_type(rd, n, "an object");
+	return -(member(rd, up, key, n) || check_object(rd, n, "an object"));
 }
 
 static int get_array(struct reader *rd, const struct node *up, const char *key, size_t max,
@@ -328,8 +337,8 @@ static int read_unavailable(struct reader *rd, const struct node *n, struct pl_c
 
 	if (!h.json)
 		return 0;
-	if (!json_is_object(h.json))
-		return wrong_type(rd, &h, "an object");
+	if (check_object(rd, &h, "an object"))
+		return -1;
 	if (get_object(rd, &h, "unavailable", &u))
 		return -1;
 	json_object_foreach(u.json, name, value) {
@@ -447,8 +456,8 @@ static int read_named(struct reader *rd, const struct node *up, const char *key,
 
 	if (!n.json)
 		return 0;
-	if (!json_is_object(n.json))
-		return wrong_type(rd, &n, "an object");
+	if (check_object(rd, &n, "an object"))
+		return -1;
 	json_object_foreach(n.json, name, value) {
 		struct node e = { &n, name, 0, value };
 
@@ -474,8 +483,8 @@ static int read_trace(struct reader *rd, const struct node *n, size_t first)
 	struct pl_trace t = { 0 }, *known;
 	const char *mode;
 
-	if (!json_is_object(n->json))
-		return wrong_type(rd, n, "an object");
+	if (check_object(rd, n, "an object"))
+		return -1;
 	if (get_text(rd, n, "id", MAX_NAME, &t.id) || get_text(rd, n, "path", MAX_TEXT, &t.path) ||
 	    get_text(rd, n, "xxh64", MAX_NAME, &t.xxh64) ||
 	    get_text(rd, n, "mode", MAX_NAME, &mode) ||
@@ -642,8 +651,8 @@ static int read_resyncs(struct reader *rd, const struct node *run, struct pl_run
 	json_object_foreach(n.json, cause, value) {
 		struct node e = { &n, cause, 0, value };
 
-		if (!json_is_object(value))
-			return wrong_type(rd, &e, "an object");
+		if (check_object(rd, &e, "an object"))
+			return -1;
 		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 			if (get_count(rd, &e, fields[i], MAX_COUNT, &v))
 				return -1;
@@ -796,8 +805,8 @@ static int read_by_cause(struct reader *rd, const struct node *up, struct pl_mea
 		struct node e = { &n, cause, 0, value };
 		struct pl_cause_time *c;
 
-		if (!json_is_object(value))
-			return wrong_type(rd, &e, "an object");
+		if (check_object(rd, &e, "an object"))
+			return -1;
 		c = ADD(m->causes, m->n_causes);
 		if (!c)
 			return no_memory(rd);
@@ -845,8 +854,8 @@ static int read_costs(struct reader *rd, const struct node *up, struct pl_measur
 
 	if (!costs.json)
 		return 0;
-	if (!json_is_object(costs.json))
-		return wrong_type(rd, &costs, "an object");
+	if (check_object(rd, &costs, "an object"))
+		return -1;
 	for (size_t i = 0; i < PL_UNIT_COSTS; i++) {
 		if (!optional(&costs, names[i]).json)
 			continue;
@@ -864,8 +873,8 @@ static int read_floor(struct reader *rd, const struct node *up, struct pl_measur
 
 	if (!n.json)
 		return 0;
-	if (!json_is_object(n.json))
-		return wrong_type(rd, &n, "an object or null");
+	if (check_object(rd, &n, "an object or null"))
+		return -1;
 	m->has_floor = true;
 	return -(get_text(rd, &n, "level", MAX_NAME, &f->level) ||
 		 get_count(rd, &n, "working_set_bytes", MAX_COUNT, &f->working_set) ||
@@ -881,8 +890,8 @@ static int read_hardware(struct reader *rd, const struct node *up, struct pl_mea
 
 	if (!n.json)
 		return 0;
-	if (!json_is_object(n.json))
-		return wrong_type(rd, &n, "an object");
+	if (check_object(rd, &n, "an object"))
+		return -1;
 	json_object_foreach(n.json, name, value) {
 		struct pl_hardware *h = ADD(m->hardware, m->n_hardware);
 
@@ -904,8 +913,8 @@ static int read_measured(struct reader *rd, const struct node *run, struct pl_ru
 		return -1;
 	if (json_is_null(n.json))
 		return 0;
-	if (!json_is_object(n.json))
-		return wrong_type(rd, &n, "an object or null");
+	if (check_object(rd, &n, "an object or null"))
+		return -1;
 	m = r->measured = calloc(1, sizeof(*m));
 	if (!m)
 		return no_memory(rd);
@@ -943,8 +952,8 @@ static int read_agreement(struct reader *rd, const struct node *run, struct pl_r
 
 	if (!n.json || json_is_null(n.json))
 		return 0;
-	if (!json_is_object(n.json))
-		return wrong_type(rd, &n, "an object or null");
+	if (check_object(rd, &n, "an object or null"))
+		return -1;
 	r->has_agreement = true;
 	return -(read_match(rd, &n, "unsync", &r->agreement.unsync) ||
 		 read_match(rd, &n, "sync", &r->agreement.sync));
@@ -957,8 +966,8 @@ static int read_verified(struct reader *rd, const struct node *run, struct pl_ru
 
 	if (!n.json)
 		return 0;
-	if (!json_is_object(n.json))
-		return wrong_type(rd, &n, "an object");
+	if (check_object(rd, &n, "an object"))
+		return -1;
 	r->is_verified = true;
 	return -(get_count(rd, &n, "events", MAX_COUNT, &v->events) ||
 		 get_count(rd, &n, "checks", MAX_COUNT, &v->checks) ||
@@ -974,8 +983,8 @@ static int read_run(struct reader *rd, const struct node *n, const struct node *
 	size_t model = 0;
 	struct pl_run *r;
 
-	if (!json_is_object(n->json))
-		return wrong_type(rd, n, "an object");
+	if (check_object(rd, n, "an object"))
+		return -1;
 	if (get_text(rd, n, "trace", MAX_NAME, &id) || find_model(rd, n, summaries, &model))
 		return -1;
 	t = find_trace(set, id);
@@ -1020,8 +1029,8 @@ static int read_failures(struct reader *rd, const struct node *top)
 		struct node e = element(&a, i);
 		struct pl_failure *f;
 
-		if (!json_is_object(e.json))
-			return wrong_type(rd, &e, "an object");
+		if (check_object(rd, &e, "an object"))
+			return -1;
 		f = ADD(rd->set->failures, rd->set->n_failures);
 		if (!f)
 			return no_memory(rd);

@@ -55,8 +55,7 @@ static void prepare(void)
 	child.fd = memfd_create("counters", MFD_CLOEXEC);
 	if (child.fd < 0 || ftruncate(child.fd, (off_t)child.size))
 		fuzz_broken("no file in memory");
-	child.theirs =
-		mmap(NULL, child.size, PROT_READ | PROT_WRITE, MAP_SHARED, child.fd, 0);
+	child.theirs = mmap(NULL, child.size, PROT_READ | PROT_WRITE, MAP_SHARED, child.fd, 0);
 	if (child.theirs == MAP_FAILED)
 		fuzz_broken("no memory to share");
 }

@@ -111,9 +111,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 	case 1:
 	case 2:
 	case 3:
-		return change_stretch(&chance, data, size)
-			       ? size
-			       : LLVMFuzzerMutate(data, size, max_size);
+		return change_stretch(&chance, data, size) ? size
+							   : LLVMFuzzerMutate(data, size, max_size);
 	default:
 		if (change_packed(&chance, data, size) || change_stretch(&chance, data, size))
 			return size;

@@ -92,6 +92,23 @@ static void expect_refusal(const char *wanted)
 	pl_free(&r);
 }
 
+/* Names are looked for one by one: a file that is all names would take hours. */
+static void too_many_names(void **state)
+{
+	json_t *json = plots_sample(1, true, 0), *names = json_object();
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "name%d", i);
+		json_object_set_new(names, name, json_string("help"));
+	}
+	json_object_set_new(json_object_get(json, "glossary"), "counters", names);
+	write_json(json);
+	expect_refusal("glossary.counters: has 5000 members, at most 4096");
+	json_decref(json);
+}
+
 static void good_file(void **state)
 {
 	json_t *json = plots_sample(2, true, 9);
@@ -391,11 +408,11 @@ static void several_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_file),	 cmocka_unit_test(counted_only),
-		cmocka_unit_test(few_passes),	 cmocka_unit_test(not_json),
-		cmocka_unit_test(deep_json),	 cmocka_unit_test(no_file),
-		cmocka_unit_test(bad_fields),	 cmocka_unit_test(every_field_once),
-		cmocka_unit_test(several_files),
+		cmocka_unit_test(good_file),	    cmocka_unit_test(too_many_names),
+		cmocka_unit_test(counted_only),	    cmocka_unit_test(few_passes),
+		cmocka_unit_test(not_json),	    cmocka_unit_test(deep_json),
+		cmocka_unit_test(no_file),	    cmocka_unit_test(bad_fields),
+		cmocka_unit_test(every_field_once), cmocka_unit_test(several_files),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
