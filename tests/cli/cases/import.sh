@@ -210,6 +210,15 @@ sed 's/zstd\x00/lzo9\x00/' "$recordings/trace-v7.dat" >t.dat
 fails "v7: another compression" 1 "^unsync: t.dat: compressed with 'lzo9'.*trace-cmd convert" \
 	unsync import t.dat -o x
 
+# A format on which libtraceevent 1.7 dereferences NULL, when libtracecmd gives it what is meant for printing.
+sed 's/(REC->host_clock, {/(REC->ho\x00\x00\x00\x80lock, {/' "$recordings/trace-v6.dat" >t.dat
+holds "v6: there is such a format" sh -c '! cmp -s "$1" t.dat' sh "$recordings/trace-v6.dat"
+status=0
+run unsync import t.dat -o x || status=$?
+holds "v6: a crash: status 1" test "$status" = 1
+holds "v6: a crash: it says so" grep -q '^unsync: t.dat: reading it ended in a crash' "$work/err"
+holds "v6: a crash: nothing is left" test "$(find . -name 'x*')" = ''
+
 # No damage does more than a line; a byte that is turned round may well pass unnoticed.
 for v in v6 v7 v7-plain; do
 	size=$(stat -c %s "$recordings/trace-$v.dat")
