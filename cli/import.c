@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -127,6 +128,15 @@ static int tell(const struct request *rq)
 	return r->counts.lost ? EXIT_LOSSES : EXIT_OK;
 }
 
+/* -f is meant for traces. */
+static bool is_itself(const struct request *rq)
+{
+	struct stat in, out;
+
+	return !fstat(rq->fd, &in) && !stat(rq->out, &out) && in.st_dev == out.st_dev &&
+	       in.st_ino == out.st_ino && S_ISREG(in.st_mode);
+}
+
 static int run(struct request *rq)
 {
 	bool in_is_stdin = !strcmp(rq->in, "-");
@@ -139,7 +149,11 @@ static int run(struct request *rq)
 	rq->fd = in_is_stdin ? STDIN_FILENO : open(rq->in, O_RDONLY | O_CLOEXEC);
 	if (rq->fd < 0)
 		return cli_fail("%s: %s", rq->in, strerror(errno));
-	ret = ut_write_beside(rq->out, write_trace, rq, &rq->err);
+	ret = is_itself(rq) ? ut_error_set(&rq->err,
+					   "%s: is the recording itself; choose another name for "
+					   "the trace",
+					   rq->out)
+			    : ut_write_beside(rq->out, write_trace, rq, &rq->err);
 	if (!in_is_stdin)
 		close(rq->fd);
 	if (ret)

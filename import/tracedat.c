@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "import/tracedat.h"
 
+#include <errno.h>
 #include <event-parse.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <trace-cmd.h>
+#include <unistd.h>
 
 #include "import/tracedat_file.h"
 #include "import/tracedat_pages.h"
@@ -51,10 +54,16 @@ static int open_head(struct reading *r)
 	struct tep_format_field *tid;
 	struct tep_event *event;
 	char name[32];
+	int again;
 
 	tep_set_loglevel(TEP_LOG_NONE);
 	tracecmd_set_loglevel(TEP_LOG_NONE);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", r->file.fd);
+	again = open(name, O_RDONLY | O_CLOEXEC);
+	if (again < 0)
+		return ut_error_set(r->err, "%s: cannot be opened a second time: %s", r->path,
+				    strerror(errno));
+	close(again);
 	r->head = tracecmd_open_head(name, TRACECMD_FL_LOAD_NO_PLUGINS);
 	r->tep = r->head ? tracecmd_get_tep(r->head) : NULL;
 	event = r->tep ? tep_get_first_event(r->tep) : NULL;

@@ -40,6 +40,10 @@ fails "not over a file" 1 "^unsync: empty: is there already" \
 	unsync import "$recordings/perf-plain.data" -o empty
 rm -f empty
 
+cp "$recordings/perf-plain.data" same.data
+fails "not over the recording" 1 "^unsync: same.data: is the recording itself" unsync import -f same.data -o same.data
+rm -f same.data
+
 # imported NAME FILE KIND: it can be imported; the trace says what it is, and can be replayed
 imported()
 {
