@@ -14,4 +14,7 @@ if(TARGET PkgConfig::TRACECMD AND TARGET unsync-import)
 	target_link_libraries(test_import_tracecmd unsync-import PkgConfig::TRACECMD PkgConfig::CMOCKA)
 	file(GLOB recordings CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/data/recordings/*.dat)
 	add_test(NAME import-tracecmd COMMAND test_import_tracecmd ${recordings})
+	# Whose memory is lost can only be told by whole stacks.
+	set_tests_properties(import-tracedat import-tracecmd PROPERTIES ENVIRONMENT
+		"ASAN_OPTIONS=fast_unwind_on_malloc=0;LSAN_OPTIONS=print_suppressions=0:suppressions=${CMAKE_CURRENT_LIST_DIR}/libraries.supp")
 endif()
