@@ -251,6 +251,16 @@ static void child(struct job *j, int to_parent, pid_t parent)
 
 /* ---- the parent ---- */
 
+/* What the child says may come from the file, and is shown: it must not drive a terminal. */
+static void defuse(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 /* Return: the report is whole. */
 static bool await_report(const struct job *j, int from_child, struct report *report)
 {
@@ -320,7 +330,7 @@ static int run_child(struct job *j, struct report *report)
 		return explain(j, status);
 	if (report->done)
 		return 0;
-	report->err.text[sizeof(report->err.text) - 1] = '\0';
+	defuse(report->err.text, sizeof(report->err.text));
 	*j->err = report->err;
 	return -1;
 }
@@ -347,7 +357,7 @@ int import_run(int in, const char *path, int out, const char *out_name,
 	ret = run_child(&j, &report);
 	if (!ret) {
 		*result = report.result;
-		result->clock[sizeof(result->clock) - 1] = '\0';
+		defuse(result->clock, sizeof(result->clock));
 	}
 	munmap(j.shared, sizeof(*j.shared));
 	return ret;
