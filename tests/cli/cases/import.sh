@@ -144,7 +144,7 @@ rm -f pipe
 
 # ---- trace.dat ----
 
-if unsync import "$recordings/trace-v7.dat" -o x.utrace 2>&1 | grep -q 'this build does not read'; then
+if [[ $(unsync import -q "$recordings/trace-v7.dat" -o x.utrace 2>&1) == *"this build does not read"* ]]; then
 	skips "trace.dat" "this build has no libtracecmd"
 	return
 fi
