@@ -20,3 +20,5 @@ fails "capture: output in a folder that is not there" 1 "^lab/capture: no/such/x
 fails "capture: no such workload" 1 "nonsense: no such workload" \
 	"$source_dir/lab/capture" nonsense -o x.utrace --unsync "$unsync_binary"
 fails "capture: CPUs without sense" 2 "cpus" "$source_dir/lab/capture" boot -o x.utrace --cpus none
+fails "fuzz: --seconds without a number" 2 "takes a number" "$source_dir/scripts/fuzz" --seconds soon
+fails "fuzz: unknown option" 2 "no option '--fast'" "$source_dir/scripts/fuzz" --fast
