@@ -13,6 +13,7 @@
 #define NAME_BYTES 64u
 #define LINE_BYTES 256u
 #define MAX_PARSED 256u
+#define REMEDY "; the file is damaged, or not of a Linux kernel: record again"
 
 struct formats {
 	struct tep_handle *tep;
@@ -160,9 +161,9 @@ static int use_event(struct formats *f, const struct tep_event *event, struct ut
 	struct format format = { .tracepoint = (uint8_t)tp, .bytes = 8 };
 
 	if (event->id <= 0 || event->id >= (int)TYPES)
-		return ut_error_set(err,
-				    "format of %s: its number %d is none that a tracepoint has",
-				    event->name, event->id);
+		return ut_error_set(
+			err, "format of %s: its number %d is none that a tracepoint has" REMEDY,
+			event->name, event->id);
 	for (unsigned int i = 0; i < TP_FIELDS; i++) {
 		const struct known_field *want = &known_tracepoints[tp].fields[i];
 		struct tep_format_field *have;
@@ -176,14 +177,14 @@ static int use_event(struct formats *f, const struct tep_event *event, struct ut
 			if (end > format.bytes)
 				format.bytes = (uint16_t)end;
 		} else if (want->needed) {
-			return ut_error_set(err,
-					    "format of %s: it has no field '%s' that is a number",
-					    event->name, want->name);
+			return ut_error_set(
+				err, "format of %s: it has no field '%s' that is a number" REMEDY,
+				event->name, want->name);
 		}
 	}
 	/* Records that are at hand rely on it. */
 	if (f->known[tp].tracepoint)
-		return ut_error_set(err, "format of %s: told twice", event->name);
+		return ut_error_set(err, "format of %s: told twice" REMEDY, event->name);
 	f->known[tp] = format;
 	f->of_type[event->id] = (uint8_t)tp;
 	return 0;
@@ -351,13 +352,13 @@ static int parse(struct formats *f, const char *system, const char *name, unsign
 
 	/* It keeps all that it ever read. */
 	if (++f->parsed > MAX_PARSED)
-		return ut_error_set(err, "format of %s: told again and again", name);
+		return ut_error_set(err, "format of %s: told again and again" REMEDY, name);
 	if (tep_parse_event(f->tep, text, size, system))
-		return ut_error_set(err, "format of %s: libtraceevent does not understand it",
-				    name);
+		return ut_error_set(
+			err, "format of %s: libtraceevent does not understand it" REMEDY, name);
 	event = tep_find_event_by_name(f->tep, system, name);
 	if (!event || event->id != (int)id)
-		return ut_error_set(err, "format of %s: it stands there twice", name);
+		return ut_error_set(err, "format of %s: it stands there twice" REMEDY, name);
 	return use_event(f, event, err);
 }
 
@@ -386,15 +387,16 @@ int formats_add(struct formats *f, const char *system, const char *text, size_t 
 	if (!is_kvm(system))
 		return 0;
 	if (size > IMPORT_FORMAT_BYTES)
-		return ut_error_set(err, "format of a tracepoint of %s: %zu bytes are too long",
+		return ut_error_set(err,
+				    "format of a tracepoint of %s: %zu bytes are too long" REMEDY,
 				    system, size);
 	if (!next_line(&t, &line, &length) || !begins(line, length, "name: ") ||
 	    !take_name(line + 6, length - 6, name))
-		return ut_error_set(err,
-				    "format of a tracepoint of %s: it does not begin with its name",
-				    system);
+		return ut_error_set(
+			err, "format of a tracepoint of %s: it does not begin with its name" REMEDY,
+			system);
 	if (!next_line(&t, &line, &length) || !take_id(line, length, &id))
-		return ut_error_set(err, "format of %s: it has no number", name);
+		return ut_error_set(err, "format of %s: it has no number" REMEDY, name);
 	f->kvm++;
 	if (!strcmp(system, "kvmmmu"))
 		learn_role(f, t.at, (size_t)(t.end - t.at));

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define REMEDY "; the file is damaged, copy or record it again"
+
 struct cursor {
 	const uint8_t *data;
 	size_t size, at;
@@ -100,17 +102,18 @@ static const char *take_head(struct cursor *c)
 	const uint8_t *p = take(c, sizeof(magic));
 
 	if (!p || memcmp(p, magic, sizeof(magic)) != 0)
-		return "these are no formats of events";
+		return "these are no formats of events" REMEDY;
 	take_text(c); /* version */
 	/* 0: the least significant byte comes first. */
 	if (take_u8(c) != !*(const uint8_t *)&one)
-		return "the formats of events are of a machine with the other byte order";
+		return "the formats of events are of a machine with the other byte order; record "
+		       "on x86-64";
 	if (take_u8(c) != 8)
 		return "it was recorded by a perf of 32 bits, which cannot be read; record with "
 		       "one of 64 bits";
 	take_u32(c); /* bytes of a page */
 	if (!take_file(c, "header_page") || !take_file(c, "header_event"))
-		return "the formats of events are damaged";
+		return "the formats of events are damaged" REMEDY;
 	return NULL;
 }
 
@@ -142,8 +145,7 @@ int perf_tracing_read(const uint8_t *data, size_t size, const char *path, uint64
 		return -1;
 	}
 	if (c.ended)
-		wrong = "the formats of events end too early; the file is damaged, copy or record "
-			"it again";
+		wrong = "the formats of events end too early" REMEDY;
 	if (wrong)
 		return ut_error_set(err, "%s: offset %llu: %s", path,
 				    (unsigned long long)offset + c.at, wrong);
