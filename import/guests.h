@@ -59,6 +59,7 @@ struct guest_vcpu {
 	struct ut_state state; /* as far as it is known */
 	bool told;	       /* the trace has it */
 	bool cr4_told;	       /* CR4 is as kvm_cr told it, not concluded */
+	bool root_guessed;     /* what was written to CR3 last was concluded from little */
 	struct guest_fault fault;
 	struct guest_exit exit;
 	struct guest_exits exits[GUESTS_EXIT_REASONS];

@@ -7,7 +7,8 @@
 #define BUCKETS 65536u
 #define RECENT 8u /* emulated writes remembered of a table */
 #define SHIFT 12
-#define LOOK_BACK 32u /* events of others that may come between two of a vCPU */
+#define AMEND_BACK 4096u /* events since a write to CR3 that may turn out to have been another */
+#define LOOK_BACK 32u	 /* events of others that may come between two of a vCPU */
 
 /* A write that found its place later than the events around it came. */
 struct late {
@@ -318,6 +319,25 @@ int placing_event(struct placing *p, const struct ut_event *e)
 	if (e->kind == UT_WRITE && e->write.how == UT_HOW_WALK)
 		place = place_of(p, e, &behind);
 	return place ? put_late(p, e, place, behind) : hold(p, e);
+}
+
+bool placing_amend_cr3(struct placing *p, uint16_t vm, uint16_t vcpu, uint64_t value)
+{
+	uint64_t held = p->next - p->first;
+
+	for (uint64_t i = 1; i <= AMEND_BACK && i <= held; i++) {
+		struct ut_event *e = &held_at(p, p->next - i)->e;
+
+		if (e->vm != vm || e->vcpu != vcpu)
+			continue;
+		if (e->kind == UT_STATE)
+			return false;
+		if (e->kind == UT_CR && e->cr.cr == 3) {
+			e->cr.value = value;
+			return true;
+		}
+	}
+	return false;
 }
 
 static void free_late(struct late *l)

@@ -48,6 +48,14 @@ struct placing *placing_new(int (*emit)(void *arg, const struct ut_event *e), vo
 int placing_event(struct placing *p, const struct ut_event *e);
 
 /**
+ * placing_amend_cr3() - the last write to CR3 that a vCPU was said to have made had another value
+ * @value: as written
+ *
+ * Return: false if it is not held back any more, or the vCPU's registers were told since.
+ */
+bool placing_amend_cr3(struct placing *p, uint16_t vm, uint16_t vcpu, uint64_t value);
+
+/**
  * placing_flush() - hand on what is held back
  *
  * Return: 0; -1 if emit() returned that.

@@ -84,6 +84,8 @@ static int take_event(void *arg, const struct ut_event *e)
 {
 	struct story *s = arg;
 
+	if (s->amended && e->kind == UT_STATE)
+		return 0;
 	if (!placing_event(s->placing, e))
 		return 0;
 	return s->refused ? -1 : story_no_memory(s);

@@ -42,6 +42,7 @@ struct story {
 	uint64_t tables; /* shadow pages with a guest table behind them */
 	uint64_t pages;	 /* others */
 	bool refused;	 /* emit() wants no more */
+	bool amended;	 /* the registers about to be told were put right where they were written */
 	struct held held[HELD_RECORDS];
 	unsigned int n_held;
 	uint64_t unseen; /* emulated writes to tables, of which no record has the value */

@@ -67,11 +67,16 @@ static int become(struct story *s, struct guest_vcpu *c, const struct ut_state *
 static int be_on_root(struct story *s, struct guest_vcpu *c, uint64_t gfn, uint64_t time)
 {
 	struct ut_state st = c->state;
+	int result;
 
 	st.cr3 = gfn << STORY_PAGE_SHIFT | (st.cr4 & UT_CR4_PCIDE ? st.cr3 & UT_CR3_PCID : 0);
 	if (roots_use(c->vm, gfn))
 		return story_no_memory(s);
-	return become(s, c, &st, time);
+	s->amended = c->root_guessed && placing_amend_cr3(s->placing, c->vm->id, c->id, st.cr3);
+	c->root_guessed = false;
+	result = become(s, c, &st, time);
+	s->amended = false;
+	return result;
 }
 
 static uint64_t root_of(const struct guest_vcpu *c)
@@ -303,6 +308,7 @@ static int guess_cr(struct story *s, struct guest_vcpu *c, int cr, uint64_t time
 	if (cr != 3 || story_levels(&c->state) < 4 || !root)
 		return story_put_gap(s, c, time, UT_CR);
 	root = c->exit.loads ? c->exit.loads : roots_entered(c->vm, root, c->exit.syncs);
+	c->root_guessed = !c->exit.loads;
 	c->state.cr3 = root << STORY_PAGE_SHIFT;
 	if (roots_use(c->vm, root))
 		return story_no_memory(s);
@@ -384,6 +390,7 @@ static int take_cr(struct story *s, const struct now *n)
 		c->cr4_told = true;
 	} else {
 		c->state.cr3 = value & ~UT_CR3_NOFLUSH;
+		c->root_guessed = false;
 		if (story_levels(&c->state) >= 4 && roots_use(c->vm, root_of(c)))
 			return story_no_memory(s);
 	}

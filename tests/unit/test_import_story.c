@@ -548,7 +548,7 @@ static void registers_concluded(void **state)
 	write_cr3(b);
 	page(b, SYNC, 0x203, ROLE(1), true);
 	kvm_entry(b);
-	/* As far as can be seen nothing changes; but then a walk begins elsewhere. */
+	/* As far as can be seen nothing changes; but then a walk begins elsewhere, and tells what was written. */
 	write_cr3(b);
 	kvm_entry(b);
 	fault_in(b, 0x100, 0x5000, UT_PF_USER, link_to(0x900));
@@ -559,10 +559,33 @@ static void registers_concluded(void **state)
 	assert_int_equal(nth(b, UT_CR, 1)->cr.value, 0x100000);
 	assert_int_equal(nth(b, UT_CR, 2)->cr.value, 0x200000);
 	assert_int_equal(nth(b, UT_CR, 2)[1].kind, UT_HOST_SYNC);
-	assert_int_equal(nth(b, UT_CR, 3)->cr.value, 0x200000);
-	assert_int_equal(nth(b, UT_CR, 3)[1].kind, UT_STATE);
-	assert_int_equal(nth(b, UT_CR, 3)[1].state.cr3, 0x100000);
+	assert_int_equal(nth(b, UT_CR, 3)->cr.value, 0x100000);
+	assert_int_equal(nth(b, UT_CR, 3)[1].kind, UT_FAULT);
+	assert_int_equal(count(b, UT_STATE), 1);
 	assert_int_equal(count(b, UT_LOST), 0);
+	done(b);
+}
+
+/* A walk from another root, and nobody wrote CR3: that was lost, or is one of the host's own doings. */
+static void root_changed_unseen(void **state)
+{
+	struct bench *b = begin();
+
+	(void)state;
+	kvm_entry(b);
+	build(b, 0x100);
+	fault_in(b, 0x100, 0x5000, UT_PF_USER, link_to(0x900));
+	kvm_exit(b, UT_ISA_SVM, SVM_WRITE_CR3, 0);
+	kvm_cr(b, 3, 0x200000);
+	build(b, 0x200);
+	kvm_entry(b);
+	fault_in(b, 0x200, 0x5000, UT_PF_USER, link_to(0x901));
+	fault_in(b, 0x100, 0x5000, UT_PF_USER, link_to(0x900));
+	end(b);
+	assert_int_equal(nth(b, UT_CR, 0)->cr.value, 0x200000);
+	assert_int_equal(count(b, UT_STATE), 2);
+	assert_int_equal(nth(b, UT_STATE, 1)->state.cr3, 0x100000);
+	assert_ptr_equal(nth(b, UT_STATE, 1) + 1, nth(b, UT_FAULT, 2));
 	done(b);
 }
 
@@ -1000,6 +1023,7 @@ int main(void)
 		cmocka_unit_test(roles),
 		cmocka_unit_test(registers_told),
 		cmocka_unit_test(registers_concluded),
+		cmocka_unit_test(root_changed_unseen),
 		cmocka_unit_test(invalidations),
 		cmocka_unit_test(writes_of_tables_in_sync),
 		cmocka_unit_test(writes_of_tables_out_of_sync),
