@@ -289,7 +289,7 @@ static const char *const cause_help[] = {
 	[UT_LOST_UNREADABLE] = "guest memory could not be read",
 	[UT_LOST_RECURSION] = "a probe hit while it was running",
 	[UT_LOST_NO_CONTEXT] = "events without a VM or vCPU",
-	[UT_LOST_IMPORT] = "lost by the recording that was imported",
+	[UT_LOST_IMPORT] = "not in the recording that was imported, or lost by it",
 	[UT_LOST_RATE] = "beyond the rate that was asked for",
 };
 

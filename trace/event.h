@@ -121,8 +121,9 @@ enum ut_lost_cause {
 	UT_LOST_UNREADABLE = 2, /* guest memory could not be read */
 	UT_LOST_RECURSION = 3,	/* a probe hit while the same probe was running */
 	UT_LOST_NO_CONTEXT = 4, /* the event could not be attributed to a VM or vCPU */
-	UT_LOST_IMPORT = 5,	/* the imported recording says that records were lost */
-	UT_LOST_RATE = 6,	/* the VM had more events than the capture was told to take */
+	UT_LOST_IMPORT =
+		5, /* the imported recording has not what it takes, or says that records were lost */
+	UT_LOST_RATE = 6, /* the VM had more events than the capture was told to take */
 	UT_LOST_CAUSE_END
 };
 
