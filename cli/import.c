@@ -27,24 +27,19 @@ struct request {
 
 static void print_help(void)
 {
-	printf("usage: unsync import FILE -o OUT [options]\n\n"
-	       "Makes a trace of what perf or trace-cmd recorded of KVM's tracepoints, on a host "
-	       "where "
-	       "BPF\n"
-	       "is not to be had, or long ago. FILE is a perf.data or a trace.dat, whatever its "
-	       "name; - "
-	       "is\n"
-	       "standard input, for perf.data alone. The trace is a native one, with less in it "
-	       "than "
-	       "one of\n"
-	       "'unsync record': docs/importing.md says what, and how to record.\n\n"
-	       "  -o, --output OUT   where to; - is standard output\n"
-	       "  -f, --force        replace OUT if it is there\n"
-	       "  -q, --quiet        no progress, no summary\n"
-	       "  -h, --help         this text\n\n"
-	       "Exit status: 0 finished, 1 failed, 2 wrong usage, 3 finished, but the recording "
-	       "had "
-	       "lost\nrecords.\n");
+	fputs("usage: unsync import FILE -o OUT [options]\n\n"
+	      "Makes a trace of what perf or trace-cmd recorded of KVM's tracepoints, on a host\n"
+	      "where BPF is not to be had, or long ago. FILE is a perf.data or a trace.dat,\n"
+	      "whatever its name; - is standard input, for perf.data alone. The trace is a native\n"
+	      "one, with less in it than one of 'unsync record': docs/importing.md says what, and\n"
+	      "how to record.\n\n"
+	      "  -o, --output OUT   where to; - is standard output\n"
+	      "  -f, --force        replace OUT if it is there\n"
+	      "  -q, --quiet        no progress, no summary\n"
+	      "  -h, --help         this text\n\n"
+	      "Exit status: 0 finished, 1 failed, 2 wrong usage, 3 finished, but the recording\n"
+	      "had lost records.\n",
+	      stdout);
 }
 
 static void progress(void *ctx, uint64_t events)
